@@ -1,0 +1,28 @@
+// Instruction set levels that kernels are built for. The plan is the same at every level; only vectors differ.
+#ifndef MOTLEY_CODEGEN_CPU_TARGET_H
+#define MOTLEY_CODEGEN_CPU_TARGET_H
+
+#include "runtime/abi.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+
+namespace motley::codegen {
+
+/// One level of runtime/abi.h as the kernel emitters see it.
+struct Target {
+  int level;             ///< MOTLEY_LEVEL_*
+  llvm::StringRef name;  ///< suffix of kernel symbols: "avx2", "avx512"
+  llvm::StringRef cpu;   ///< LLVM's -mcpu
+  int64_t lanes;         ///< f32 lanes of one vector register
+  int64_t numRegisters;  ///< vector registers
+  bool hasMasks;         ///< masked loads and stores and tail code by mask are cheap
+};
+
+inline constexpr Target kAvx2 = {MOTLEY_LEVEL_AVX2, "avx2", "x86-64-v3", 8, 16, false};
+inline constexpr Target kAvx512 = {MOTLEY_LEVEL_AVX512, "avx512", "x86-64-v4", 16, 32, true};
+inline constexpr Target kTargets[MOTLEY_NUM_LEVELS] = {kAvx2, kAvx512};
+
+} // namespace motley::codegen
+
+#endif // MOTLEY_CODEGEN_CPU_TARGET_H
