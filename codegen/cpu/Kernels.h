@@ -15,65 +15,65 @@
 #include "dialect/Plan.h"
 #include "mlir/IR/Builders.h"
 
-namespace motley::codegen {
+namespace mlir::motley::codegen {
 
 /// The function that an emitter fills.
 struct KernelFrame {
-  mlir::plan::KernelOp kernel;
-  mlir::OpBuilder &builder;
+  plan::KernelOp kernel;
+  OpBuilder &builder;
   const Target &target;
-  mlir::Value args;    ///< !llvm.ptr to 8-byte slots, one per operand
-  mlir::Value scratch; ///< !llvm.ptr, 64-byte aligned
-  mlir::Value begin;   ///< i64, first unit
-  mlir::Value end;     ///< i64, one past the last unit
+  Value args;    ///< !llvm.ptr to 8-byte slots, one per operand
+  Value scratch; ///< !llvm.ptr, 64-byte aligned
+  Value begin;   ///< i64, first unit
+  Value end;     ///< i64, one past the last unit
 
-  mlir::Location loc() { return kernel.getLoc(); }
+  Location loc() { return kernel.getLoc(); }
   /// Types of the kernel's operands, in order.
-  mlir::SmallVector<mlir::Type> operandTypes();
-  mlir::MemRefType memrefType(unsigned operand);
+  SmallVector<Type> operandTypes();
+  MemRefType memrefType(unsigned operand);
 };
 
 /// The symbol of `kernel` at the level of `target`.
-std::string kernelSymbol(mlir::plan::KernelOp kernel, const Target &target);
+std::string kernelSymbol(plan::KernelOp kernel, const Target &target);
 
 /// Emits the kernel's function at the insertion point of `moduleBuilder`; returns the bytes of scratch.
-mlir::FailureOr<int64_t> emitKernel(mlir::plan::KernelOp kernel, mlir::OpBuilder &moduleBuilder, const Target &target);
+FailureOr<int64_t> emitKernel(plan::KernelOp kernel, OpBuilder &moduleBuilder, const Target &target);
 
 // One per family. Files: Matmul.cpp, Outer.cpp; Tables.cpp; Elementwise.cpp; Norm.cpp (vector banks too); Rope.cpp;
 // Attention*.cpp; Embedding.cpp; CrossEntropy.cpp (losses); Update.cpp; Initialise.cpp.
-mlir::FailureOr<int64_t> emit(mlir::plan::GroupByAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::ReindexAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::PermuteAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::TilesAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::ClampOffsetsAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::MatmulAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::OuterAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::MapAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::FillAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::MergeAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::BiasAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::ColumnSumAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::NormAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::NormBackwardAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::NormGainAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::RopeAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::AttentionAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::AttentionDeltaAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::AttentionQueryAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::AttentionKeyAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::EmbeddingAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::EmbeddingBackwardAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::LossSumsAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::SumSquaresAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::NormFinishAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::AdamWAttr family, KernelFrame &frame);
-mlir::FailureOr<int64_t> emit(mlir::plan::InitialiseAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::GroupByAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ReindexAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::PermuteAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::TilesAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ClampOffsetsAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::MatmulAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::OuterAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::MapAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::FillAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::MergeAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::BiasAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ColumnSumAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::NormAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::NormBackwardAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::NormGainAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::RopeAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::AttentionAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::AttentionDeltaAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::AttentionQueryAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::AttentionKeyAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::EmbeddingAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::EmbeddingBackwardAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::LossSumsAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SumSquaresAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::NormFinishAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::AdamWAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::InitialiseAttr family, KernelFrame &frame);
 
 /// Clones the kernel's scalar region onto `arguments` (f32 scalars or vectors of one type) at the frame's insertion
 /// point; returns what it yields. For matmul epilogues and map.
-mlir::FailureOr<mlir::SmallVector<mlir::Value>> cloneScalarRegion(KernelFrame &frame, mlir::ValueRange arguments);
+FailureOr<SmallVector<Value>> cloneScalarRegion(KernelFrame &frame, ValueRange arguments);
 
-} // namespace motley::codegen
+} // namespace mlir::motley::codegen
 
 #endif // MOTLEY_CODEGEN_CPU_KERNELS_H

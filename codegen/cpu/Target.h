@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace motley::codegen {
+namespace mlir::motley::codegen {
 
 /// One level of runtime/abi.h as the kernel emitters see it.
 struct Target {
@@ -23,6 +23,6 @@ inline constexpr Target kAvx2 = {MOTLEY_LEVEL_AVX2, "avx2", "x86-64-v3", 8, 16, 
 inline constexpr Target kAvx512 = {MOTLEY_LEVEL_AVX512, "avx512", "x86-64-v4", 16, 32, true};
 inline constexpr Target kTargets[MOTLEY_NUM_LEVELS] = {kAvx2, kAvx512};
 
-} // namespace motley::codegen
+} // namespace mlir::motley::codegen
 
 #endif // MOTLEY_CODEGEN_CPU_TARGET_H
