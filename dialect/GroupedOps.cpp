@@ -1,0 +1,264 @@
+// Level 2: verifiers.
+#include "dialect/Motley.h"
+
+using namespace mlir;
+using namespace mlir::motley;
+
+/// The bank that an operation names, whose variables have the given rank.
+static FailureOr<BankOp> findBank(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name, int64_t rank) {
+  auto bank = symbols.lookupNearestSymbolFrom<BankOp>(op, name);
+  if (!bank)
+    return op->emitOpError() << "names " << name << ", which is not a motley.bank";
+  if (!bank.getVariable(0, 0))
+    return op->emitOpError() << "names " << name << ", whose first entry is not a variable";
+  if (bank.getRangeType(0).getRank() != rank)
+    return op->emitOpError() << "needs a bank of rank " << rank << ", " << name << " holds " << bank.getRangeType(0);
+  return bank;
+}
+
+static LogicalResult verifyMap(Operation *op, BankOp bank, ArrayRef<int64_t> map, GroupsType groups) {
+  if (static_cast<int64_t>(map.size()) != groups.getNumGroups())
+    return op->emitOpError() << "maps " << map.size() << " groups, the table has " << groups.getNumGroups();
+  for (int64_t member : map)
+    if (member < -1 || member >= bank.getNumMembers())
+      return op->emitOpError() << "maps a group to member " << member << " of a bank with " << bank.getNumMembers();
+  return success();
+}
+
+static LogicalResult verifyRanges(Operation *op, BankOp bank, ArrayRef<int64_t> ranges) {
+  llvm::SmallDenseSet<int64_t> seen;
+  if (ranges.empty())
+    return op->emitOpError("names no column range");
+  for (int64_t range : ranges)
+    if (range < 0 || range >= bank.getNumRanges() || !seen.insert(range).second)
+      return op->emitOpError() << "names range " << range << ", expected distinct ranges below " << bank.getNumRanges();
+  return success();
+}
+
+static LogicalResult verifyRows(Operation *op, StringRef what, Type type, int64_t rows, int64_t columns) {
+  auto expected = RankedTensorType::get({rows, columns}, Float32Type::get(op->getContext()));
+  if (type != expected)
+    return op->emitOpError() << what << " has type " << type << ", expected " << expected;
+  return success();
+}
+
+LogicalResult GroupedMatmulOp::verify() {
+  if (getEpilogue().empty()) {
+    if (!getExtras().empty()) /*grouped_matmul_c3*/
+      return emitOpError("has extra operands but no epilogue");
+    return success();
+  }
+  Block &body = getEpilogue().front(); /*grouped_matmul_c4*/
+  size_t numAccumulators = getTransposed() ? 1 : getRanges().size();
+  if (body.getNumArguments() != numAccumulators + getExtras().size())
+    return emitOpError() << "has an epilogue of " << body.getNumArguments() << " arguments, expected " << numAccumulators
+                         << " accumulators and " << getExtras().size() << " extras";
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield || yield.getNumOperands() != getNumResults())
+    return emitOpError() << "has " << getNumResults() << " results, its epilogue must yield as many";
+  for (Type type : llvm::concat<const Type>(SmallVector<Type>(body.getArgumentTypes()), SmallVector<Type>(yield.getOperandTypes())))
+    if (!type.isF32())
+      return emitOpError() << "has an epilogue on " << type << ", expected f32";
+  return success();
+}
+
+LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto bank = findBank(*this, symbols, getBankAttr(), 2); /*grouped_matmul_c1*/
+  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) || failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
+    return failure();
+  int64_t rows = getGroups().getType().getBound(), depth = bank->getRangeType(0).getDimSize(0);
+  SmallVector<int64_t> widths;
+  for (int64_t range : getRanges())
+    widths.push_back(bank->getRangeType(range).getDimSize(1));
+  if (getInputs().size() != (getTransposed() ? widths.size() : 1)) /*grouped_matmul_c2*/
+    return emitOpError() << "has " << getInputs().size() << " inputs, expected " << (getTransposed() ? widths.size() : 1);
+  for (auto [i, input] : llvm::enumerate(getInputs())) /*grouped_matmul_c2*/
+    if (failed(verifyRows(*this, "input", input.getType(), rows, getTransposed() ? widths[i] : depth)))
+      return failure();
+  SmallVector<int64_t> accumulators = getTransposed() ? SmallVector<int64_t>{depth} : widths;
+  if (getEpilogue().empty()) { /*grouped_matmul_c3*/
+    if (getNumResults() != accumulators.size())
+      return emitOpError() << "has " << getNumResults() << " results, expected " << accumulators.size();
+    for (auto [i, type] : llvm::enumerate(getResultTypes()))
+      if (failed(verifyRows(*this, "result", type, rows, accumulators[i])))
+        return failure();
+    return success();
+  }
+  for (int64_t width : accumulators) /*grouped_matmul_c4*/
+    if (width != accumulators[0])
+      return emitOpError() << "has an epilogue over ranges of " << accumulators[0] << " and " << width << " columns";
+  for (Type type : llvm::concat<const Type>(SmallVector<Type>(getExtras().getTypes()), SmallVector<Type>(getResultTypes()))) /*grouped_matmul_c4*/
+    if (failed(verifyRows(*this, "extra operand or result", type, rows, accumulators[0])))
+      return failure();
+  return success();
+}
+
+LogicalResult GroupedOuterOp::verify() {
+  if (getCotangents().size() != getRanges().size()) /*grouped_outer_c2*/
+    return emitOpError() << "has " << getCotangents().size() << " cotangents for " << getRanges().size() << " ranges";
+  return success();
+}
+
+LogicalResult GroupedOuterOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto bank = findBank(*this, symbols, getBankAttr(), 2); /*grouped_outer_c1*/
+  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) || failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
+    return failure();
+  int64_t rows = getGroups().getType().getBound();
+  if (failed(verifyRows(*this, "input", getInput().getType(), rows, bank->getRangeType(0).getDimSize(0)))) /*grouped_outer_c2*/
+    return failure();
+  for (auto [i, cotangent] : llvm::enumerate(getCotangents())) /*grouped_outer_c2*/
+    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows, bank->getRangeType(getRanges()[i]).getDimSize(1))))
+      return failure();
+  return success();
+}
+
+/// A bank of vectors of one range of `width` elements.
+static LogicalResult verifyVectors(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name, ArrayRef<int64_t> map,
+                                   GroupsType groups, int64_t width) {
+  auto bank = findBank(op, symbols, name, 1);
+  if (failed(bank) || failed(verifyMap(op, *bank, map, groups)))
+    return failure();
+  if (bank->getNumRanges() != 1 || bank->getRangeType(0).getDimSize(0) != width)
+    return op->emitOpError() << "needs vectors of " << width << " elements in one range, " << name << " holds " << bank->getNumRanges()
+                             << " of " << bank->getRangeType(0);
+  return success();
+}
+
+static LogicalResult verifyBound(Operation *op, Value rows, GroupsType groups) {
+  if (numRows(rows) != groups.getBound())
+    return op->emitOpError() << "has " << numRows(rows) << " rows, its groups have the bound " << groups.getBound();
+  return success();
+}
+
+LogicalResult GroupedBiasOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_bias_c1*/
+  if (failed(verifyBound(*this, getInput(), getGroups().getType())))
+    return failure();
+  return verifyVectors(*this, symbols, getBankAttr(), getMap(), getGroups().getType(), numColumns(getInput()));
+}
+
+LogicalResult GroupedSumOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_sum_c1*/
+  if (failed(verifyBound(*this, getCotangent(), getGroups().getType())))
+    return failure();
+  return verifyVectors(*this, symbols, getBankAttr(), getMap(), getGroups().getType(), numColumns(getCotangent()));
+}
+
+template <typename OpT> static LogicalResult verifyNorm(OpT op, SymbolTableCollection &symbols) {
+  int64_t width = numColumns(op.getInput()), heads = op.getHeads();
+  if (heads < 1 || width % heads != 0) /*grouped_norm_c1*/
+    return op.emitOpError() << "has " << heads << " heads, which do not divide the width " << width;
+  if (!(op.getEpsilon().convertToDouble() > 0)) /*grouped_norm_c1*/
+    return op.emitOpError() << "needs epsilon > 0, got " << op.getEpsilon().convertToDouble();
+  if (failed(verifyBound(op, op.getInput(), op.getGroups().getType())) || /*grouped_norm_c1*/
+      failed(verifyVectors(op, symbols, op.getGainAttr(), op.getMap(), op.getGroups().getType(), width / heads)))
+    return failure();
+  if (op.getBiasAttr()) {
+    if (op.getKind() == NormKind::rms) /*grouped_norm_c2*/
+      return op.emitOpError("of kind rms has no bias");
+    if (failed(verifyVectors(op, symbols, op.getBiasAttr(), op.getMap(), op.getGroups().getType(), width / heads)))
+      return failure();
+  }
+  return verifyRows(op, "statistics", op.getStatistics().getType(), numRows(op.getInput()), /*grouped_norm_c2*/
+                    op.getKind() == NormKind::rms ? heads : 2 * heads);
+}
+LogicalResult GroupedNormOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyNorm(*this, symbols); }
+LogicalResult GroupedNormBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyNorm(*this, symbols); }
+
+template <typename OpT> static LogicalResult verifyAttention(OpT op) {
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), width = numColumns(op.getQuery()), rows = numRows(op.getQuery());
+  if (heads < 1 || width % heads != 0 || kvHeads < 1 || heads % kvHeads != 0) /*grouped_attention_c1*/
+    return op.emitOpError() << "needs key heads that divide heads, and heads that divide the width, got " << kvHeads << ", " << heads
+                            << " and " << width;
+  for (Value value : {op.getKey(), op.getValue()}) /*grouped_attention_c1*/
+    if (failed(verifyRows(op, "key or value", value.getType(), rows, kvHeads * (width / heads))))
+      return failure();
+  if (op.getMask() == Mask::span && !op.getSpan()) /*grouped_attention_c2*/
+    return op.emitOpError("with mask span needs the spans of the rows");
+  if (failed(verifyBound(op, op.getQuery(), op.getGroups().getType()))) /*grouped_attention_c2*/
+    return failure();
+  return verifyRows(op, "log_sum_exp", op.getLogSumExp().getType(), rows, heads); /*grouped_attention_c2*/
+}
+LogicalResult GroupedAttentionOp::verifySymbolUses(SymbolTableCollection &) { return verifyAttention(*this); }
+LogicalResult GroupedAttentionBackwardOp::verifySymbolUses(SymbolTableCollection &) {
+  if (failed(verifyAttention(*this)))
+    return failure();
+  if (getDquery().getType() != getQuery().getType() || getDkey().getType() != getKey().getType() ||
+      getDvalue().getType() != getValue().getType() || getCotangent().getType() != getQuery().getType() ||
+      getOutput().getType() != getQuery().getType()) /*grouped_attention_backward_c1*/
+    return emitOpError("has cotangents whose types differ from what they belong to");
+  return success();
+}
+
+/// A bank with one member and one range, of rank 2.
+static FailureOr<RankedTensorType> verifyTable(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name) {
+  auto bank = findBank(op, symbols, name, 2);
+  if (failed(bank))
+    return failure();
+  if (bank->getNumMembers() != 1 || bank->getNumRanges() != 1)
+    return op->emitOpError() << "needs a bank with one member and one range, " << name << " has " << bank->getNumMembers() << " and "
+                             << bank->getNumRanges();
+  return bank->getRangeType(0);
+}
+
+LogicalResult GroupedEmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_c1*/
+  auto table = verifyTable(*this, symbols, getBankAttr());
+  if (failed(table) || failed(verifyBound(*this, getTokens(), getGroups().getType())))
+    return failure();
+  return verifyRows(*this, "result", getResult().getType(), numRows(getTokens()), table->getDimSize(1));
+}
+
+LogicalResult GroupedEmbeddingBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_backward_c1*/
+  auto table = verifyTable(*this, symbols, getBankAttr());
+  if (failed(table) || failed(verifyBound(*this, getCotangent(), getGroups().getType())))
+    return failure();
+  if (getGroups().getType().getNumGroups() != table->getDimSize(0))
+    return emitOpError() << "has " << getGroups().getType().getNumGroups() << " groups for a table of " << table->getDimSize(0) << " rows";
+  return verifyRows(*this, "cotangent", getCotangent().getType(), numRows(getCotangent()), table->getDimSize(1));
+}
+
+template <typename OpT> static LogicalResult verifyCrossEntropy(OpT op, SymbolTableCollection &symbols) { /*grouped_cross_entropy_c1*/
+  auto head = verifyTable(op, symbols, op.getBankAttr());
+  if (failed(head) || failed(verifyBound(op, op.getInput(), op.getGroups().getType())) ||
+      failed(verifyRows(op, "input", op.getInput().getType(), numRows(op.getInput()), head->getDimSize(0))))
+    return failure();
+  for (Value value : {Value(op.getTargets()), Value(op.getCe()), Value(op.getZ())})
+    if (numRows(value) != numRows(op.getInput()))
+      return op.emitOpError() << "has " << numRows(op.getInput()) << " rows, but a target or result has " << numRows(value);
+  return success();
+}
+LogicalResult GroupedCrossEntropyOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyCrossEntropy(*this, symbols); }
+LogicalResult GroupedCrossEntropyBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyCrossEntropy(*this, symbols)))
+    return failure();
+  if (getDinput().getType() != getInput().getType() || numRows(getDce()) != numRows(getInput()) ||
+      numRows(getDz()) != numRows(getInput())) /*grouped_cross_entropy_backward_c1*/
+    return emitOpError("has cotangents whose types differ from what they belong to");
+  return success();
+}
+
+LogicalResult LossSumsOp::verify() {
+  int64_t numModalities = getModalities((*this).getOperation()).size();
+  auto expected = RankedTensorType::get({static_cast<int64_t>(getLosses().size()), numModalities}, Float64Type::get(getContext()));
+  if (getSums().getType() != expected) /*loss_sums_c1*/
+    return emitOpError() << "gives " << getSums().getType() << ", expected " << expected;
+  for (Value value : getLosses()) /*loss_sums_c1*/
+    if (failed(verifyBound(*this, value, getGroups().getType())))
+      return failure();
+  if (failed(verifyBound(*this, getWeights(), getGroups().getType())))
+    return failure();
+  return verifyBound(*this, getTargets(), getGroups().getType());
+}
+
+LogicalResult MapOp::verify() {
+  auto yield = getBody().empty() ? YieldOp() : dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (getInputs().empty() || getNumResults() == 0 || !yield || getBody().getNumArguments() != getInputs().size() ||
+      yield.getNumOperands() != getNumResults()) /*map_c1*/
+    return emitOpError() << "needs one f32 argument per input and one yielded f32 per result";
+  Type type = getInputs()[0].getType();
+  for (Type other : (*this)->getOperandTypes()) /*map_c1*/
+    if (other != type)
+      return emitOpError() << "has inputs of types " << type << " and " << other;
+  for (Type other : getResultTypes()) /*map_c1*/
+    if (other != type)
+      return emitOpError() << "gives " << other << " from " << type;
+  return success();
+}

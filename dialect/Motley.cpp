@@ -1,0 +1,94 @@
+// The motley dialect: registration, attribute checks, symbol look-ups.
+#include "dialect/Motley.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::motley;
+
+#include "dialect/MotleyDialect.cpp.inc"
+#include "dialect/MotleyEnums.cpp.inc"
+#include "dialect/MotleyInterfaces.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialect/MotleyTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/MotleyAttrs.cpp.inc"
+
+void MotleyDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialect/MotleyTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/MotleyAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/MotleyOps.cpp.inc"
+      >();
+}
+
+LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t numGroups, int64_t bound) {
+  if (numGroups < 1)
+    return emitError() << "expected at least one group, got " << numGroups;
+  if (bound < 0)
+    return emitError() << "expected a bound that is not negative, got " << bound;
+  return success();
+}
+
+LogicalResult MotleyDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  return op->emitOpError() << "carries '" << attribute.getName().getValue() << "', which belongs on an argument";
+}
+
+/// The type that an argument with the field must have: i32, or f32 for weights, one per row; `live` is a scalar.
+static bool isFieldType(Field field, Type type) {
+  if (field == Field::live)
+    return type.isInteger(32);
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || tensor.getRank() != 1 || !tensor.hasStaticShape())
+    return false;
+  return field == Field::weight ? tensor.getElementType().isF32() : tensor.getElementType().isInteger(32);
+}
+
+LogicalResult MotleyDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argIndex, NamedAttribute attribute) {
+  if (attribute.getName() == "motley.scalar")
+    return isa<StringAttr>(attribute.getValue()) ? success() : op->emitOpError("motley.scalar must be a string");
+  if (attribute.getName() != kFieldAttrName)
+    return op->emitOpError() << "argument " << argIndex << " carries unknown '" << attribute.getName().getValue() << "'";
+  auto field = dyn_cast<FieldAttr>(attribute.getValue());
+  if (!field)
+    return op->emitOpError() << "argument " << argIndex << ": motley.field must be a #motley.field";
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return success();
+  Type type = function.getArgumentTypes()[argIndex];
+  if (isFieldType(field.getValue(), type))
+    return success();
+  return op->emitOpError() << "argument " << argIndex << " is the field " << stringifyField(field.getValue()) << " and has type " << type
+                           << ", expected "
+                           << (field.getValue() == Field::live     ? "i32"
+                               : field.getValue() == Field::weight ? "a static tensor<Rxf32>"
+                                                                   : "a static tensor<Rxi32>");
+}
+
+BankOp mlir::motley::lookupBank(Operation *from, FlatSymbolRefAttr symbol) {
+  return SymbolTable::lookupNearestSymbolFrom<BankOp>(from, symbol);
+}
+
+VariableOp mlir::motley::lookupVariable(Operation *from, FlatSymbolRefAttr symbol) {
+  return SymbolTable::lookupNearestSymbolFrom<VariableOp>(from, symbol);
+}
+
+SmallVector<ModalityOp> mlir::motley::getModalities(Operation *from) {
+  auto module = isa<ModuleOp>(from) ? cast<ModuleOp>(from) : from->getParentOfType<ModuleOp>();
+  return llvm::to_vector(module.getOps<ModalityOp>());
+}
+
+LogicalResult MotleyDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned resultIndex, NamedAttribute attribute) {
+  if (attribute.getName() != kLossAttrName || !isa<StringAttr>(attribute.getValue()))
+    return op->emitOpError() << "result " << resultIndex << " carries unknown '" << attribute.getName().getValue()
+                             << "'; a loss is named by motley.loss = \"name\"";
+  return success();
+}

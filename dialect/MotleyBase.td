@@ -1,0 +1,79 @@
+// The motley dialect: its type, its enumerations, and what every operation file includes.
+#ifndef MOTLEY_BASE
+#define MOTLEY_BASE
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+def MotleyDialect : Dialect {
+  let name = "motley";
+  let cppNamespace = "::mlir::motley";
+  let summary = "models whose parameters depend on what a token is and on where a router sends it";
+  let description = [{
+    Level 1 (model) has the shape that the user wrote: variables, regions per modality, row operations on ranked tensors.
+    Level 2 (grouped) has groups and banks: every operation that reads weights says which rows meet which member.
+
+    A *row* is one token. Row tensors have the static first dimension R (the function's maximum of rows); rows from the live
+    count on are *dead*: never read, of any content.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+}
+
+def GroupsType : TypeDef<MotleyDialect, "Groups"> {
+  let mnemonic = "groups";
+  let summary = "an assignment of slots to groups";
+  let description = [{
+    Integers only: `row[s]`, the source row of slot s, slots sorted by group and stable; `offset[g]`, the first slot of group g,
+    G + 1 of them; `inverse[r]`, the slot of row r. `bound` is the static number of slots; the live end is `offset[G]`.
+    Here every table is a partition: each live row has exactly one slot.
+  }];
+  let parameters = (ins "int64_t":$numGroups, "int64_t":$bound);
+  let assemblyFormat = "`<` $numGroups `,` $bound `>`";
+  let genVerifyDecl = 1;
+}
+
+// Tensors of rows. The first dimension is R, the second (if any) the width.
+def Rows : TensorRankOf<[F32], [2]>;
+def RowFloats : TensorRankOf<[F32], [1]>;
+def RowInts : TensorRankOf<[I32], [1]>;
+def RowAny : TensorRankOf<[F32, I32], [1, 2]>;
+def FloatOrTensor : Type<Or<[F32.predicate, TensorOf<[F32]>.predicate]>, "f32 or a tensor of f32">;
+
+class MotleyEnum<string name, list<I32EnumAttrCase> cases> : I32EnumAttr<name, "", cases> {
+  let cppNamespace = "::mlir::motley";
+  let genSpecializedAttr = 0;
+}
+class MotleyEnumAttr<EnumInfo info, string mnemonic> : EnumAttr<MotleyDialect, info, mnemonic>;
+
+// What a function argument holds for each row, and `live`, the number of live rows.
+def Field : MotleyEnum<"Field", [
+  I32EnumAttrCase<"token", 0>, I32EnumAttrCase<"target", 1>, I32EnumAttrCase<"weight", 2>, I32EnumAttrCase<"modality", 3>,
+  I32EnumAttrCase<"document", 4>, I32EnumAttrCase<"span", 5>, I32EnumAttrCase<"order", 6>, I32EnumAttrCase<"position", 7>,
+  I32EnumAttrCase<"index", 8>, I32EnumAttrCase<"live", 9>]>;
+def FieldAttr : MotleyEnumAttr<Field, "field"> { let assemblyFormat = "`<` $value `>`"; }
+
+def Init : MotleyEnum<"Init", [I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"normal", 1>, I32EnumAttrCase<"uniform", 2>]>;
+def InitAttr : MotleyEnumAttr<Init, "init">;
+
+def NormKind : MotleyEnum<"NormKind", [I32EnumAttrCase<"rms", 0>, I32EnumAttrCase<"layer", 1>]>;
+def NormKindAttr : MotleyEnumAttr<NormKind, "norm_kind">;
+
+def Mask : MotleyEnum<"Mask", [I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"span", 1>, I32EnumAttrCase<"full", 2>]>;
+def MaskAttr : MotleyEnumAttr<Mask, "mask">;
+
+def Layout : MotleyEnum<"Layout", [I32EnumAttrCase<"panels", 0>, I32EnumAttrCase<"rows", 1>]>;
+def LayoutAttr : MotleyEnumAttr<Layout, "layout">;
+
+class MotleyOp<string mnemonic, list<Trait> traits = []> : Op<MotleyDialect, mnemonic, traits>;
+
+#endif // MOTLEY_BASE

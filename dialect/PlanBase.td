@@ -1,0 +1,33 @@
+// The plan dialect: level 3, where nothing is left to decide. Mirrors runtime/abi.h and the manifest one to one.
+#ifndef PLAN_BASE
+#define PLAN_BASE
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "dialect/PlanEnums.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+
+def PlanDialect : Dialect {
+  let name = "plan";
+  let cppNamespace = "::mlir::plan";
+  let summary = "buffers with offsets in an arena, and launches of kernels";
+  let description = [{
+    A plan.step is one function of the artefact. Its values are buffers (memrefs with the identity layout) and scalars; its
+    operations run in order. A plan.kernel is a typed family attribute, the types of its operands, and the scalar region of its
+    prologue or epilogue: codegen only translates it.
+  }];
+  let dependentDialects = ["::mlir::motley::MotleyDialect"];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class PlanEnumAttr<EnumInfo info, string mnemonic> : EnumAttr<PlanDialect, info, mnemonic>;
+def SlotAttr : PlanEnumAttr<Slot, "slot">;
+def AccessAttr : PlanEnumAttr<Access, "access">;
+
+class PlanOp<string mnemonic, list<Trait> traits = []> : Op<PlanDialect, mnemonic, traits>;
+class Family<string cppName, string keyword> : AttrDef<PlanDialect, cppName> { let mnemonic = keyword; }
+
+#endif // PLAN_BASE

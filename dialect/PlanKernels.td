@@ -1,0 +1,170 @@
+// Kernel families. Sizes are read from the operand types of the plan.kernel; an attribute holds what types don't say.
+// "operands" lists a kernel's operands in order. R rows, D width, G groups, H heads, L = offset[G] live rows.
+// `tiles` is a list memref<Tx3xi32> of (group, first slot, count); its length lies in another buffer, which the launch names.
+#ifndef PLAN_KERNELS
+#define PLAN_KERNELS
+
+include "dialect/PlanBase.td"
+include "dialect/MotleyBase.td"
+
+// ---- tables: integers, one unit each unless said otherwise
+
+def GroupByFamily : Family<"GroupBy", "group_by"> {
+  let summary = "operands: [ids R i32,] live i32, row R, offset G+1, inverse R. Stable counting sort; ids are absent when G is 1";
+}
+def ReindexFamily : Family<"Reindex", "reindex"> {
+  let summary = "operands: row R, offset G+1, into_inverse R, out_row R: out_row[s] = into_inverse[row[s]] for s < L";
+}
+def PermuteFamily : Family<"Permute", "permute"> {
+  let summary = "operands: x [R] or [R, D] (i32 or f32), index R, offset G+1, y: y[s] = x[index[s]] for s < L; units: blocks of 256 rows";
+}
+def TilesFamily : Family<"Tiles", "tiles"> {
+  let summary = "operands: offset G+1, list Tx3, count 1: cuts each group into tiles of at most row_tile slots, in order; T = ceil(R / row_tile) + G";
+  let parameters = (ins "int64_t":$row_tile);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def ClampOffsetsFamily : Family<"ClampOffsets", "clamp_offsets"> {
+  let summary = "operands: offset G+1, out G+1: out[g] = min(max(offset[g], begin), end): the part of each group inside a window of slots";
+  let parameters = (ins "int64_t":$begin, "int64_t":$end);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+// ---- matrices. A bank of matrices is memref<M x P x K x 32>: member, panel, row, column in panel.
+// `panels` has the first panel of each range that the kernel uses; `map` the member of each group (-1: the tile is skipped).
+
+def MatmulFamily : Family<"Matmul", "matmul"> {
+  let summary = "the grouped GEMM, forward or transposed";
+  let description = [{
+    forward: operands: x RxK, bank, tiles, extras RxN..., results RxN_i... Unit u is tile u / column_blocks, column block
+    u % column_blocks; a column block is `panels_per_block` panels of every range when the kernel has an epilogue, and of the
+    ranges one after the other when it has none. transposed: operands: x_i RxN_i..., bank, tiles, extras RxK..., results
+    RxK...; a column block is 32 * panels_per_block columns of K. The kernel's region, if any, is the epilogue.
+  }];
+  let parameters = (ins "::mlir::plan::MatmulForm":$form, ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map,
+                        "int64_t":$panels_per_block, "int64_t":$column_blocks);
+  let assemblyFormat = "`<` $form `,` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `,` `column_blocks` `=` $column_blocks `>`";
+}
+def OuterFamily : Family<"Outer", "outer"> {
+  let summary = "operands: x RxK, dy_i RxN_i..., offset G+1, add i1, gradient bank. Gradient of the matrices";
+  let description = [{
+    Units are static: (member that occurs in map) x column block of panels (panels of all ranges, one after the other,
+    `panels_per_block` each) ; members that no group maps to are not touched. Groups of a member are summed in group order; a
+    member without rows gets zeros where add is false.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map, "int64_t":$panels_per_block);
+  let assemblyFormat = "`<` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `>`";
+}
+
+// ---- elementwise
+
+def MapFamily : Family<"Map", "map"> {
+  let summary = "operands: num_inputs inputs (buffers of one shape, or f32 scalars), then results; the kernel's region is applied to each element; units: blocks of 4096 elements";
+  let parameters = (ins "int64_t":$num_inputs);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def FillFamily : Family<"Fill", "fill"> {
+  let summary = "operands: y: y[...] = value; units: blocks of 4096 elements";
+  let parameters = (ins "::mlir::FloatAttr":$value);
+  let assemblyFormat = "`<` $value `>`";
+}
+def MergeFamily : Family<"Merge", "merge"> {
+  let summary = "operands: inputs RxD..., tiles, y RxD: rows of group g from input owner[g]; units: tiles";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$owner);
+  let assemblyFormat = "`<` `[` $owner `]` `>`";
+}
+
+// ---- vectors. A bank of vectors is memref<M x N>.
+
+def BiasFamily : Family<"Bias", "bias"> {
+  let summary = "operands: x RxN, bank MxN, tiles, y RxN; units: tiles";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `[` $map `]` `>`";
+}
+def ColumnSumFamily : Family<"ColumnSum", "column_sum"> {
+  let summary = "operands: dy RxN, offset G+1, add i1, gradient MxN; units: (member in map) x blocks of 64 columns";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `[` $map `]` `>`";
+}
+def NormFamily : Family<"Norm", "norm"> {
+  let summary = "operands: x RxD, gain MxN, [bias MxN,] tiles, y RxD, statistics RxS; units: tiles. See motley.grouped_norm";
+  let parameters = (ins "::mlir::motley::NormKind":$kind, "int64_t":$heads, "::mlir::FloatAttr":$epsilon, "bool":$has_bias, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` $kind `,` `heads` `=` $heads `,` `epsilon` `=` $epsilon `,` `has_bias` `=` $has_bias `,` `map` `=` `[` $map `]` `>`";
+}
+def NormBackwardFamily : Family<"NormBackward", "norm_backward"> {
+  let summary = "operands: dy RxD, x RxD, statistics RxS, gain MxN, tiles, dx RxD; units: tiles. See motley.grouped_norm_backward";
+  let parameters = (ins "::mlir::motley::NormKind":$kind, "int64_t":$heads, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` $kind `,` `heads` `=` $heads `,` `map` `=` `[` $map `]` `>`";
+}
+def NormGainFamily : Family<"NormGain", "norm_gain"> {
+  let summary = "operands: dy RxD, x RxD, statistics RxS, offset G+1, add i1, gain gradient MxN, [bias gradient MxN]; units: (member in map) x blocks of 64 columns of N (the last may be partial); rows in order";
+  let parameters = (ins "::mlir::motley::NormKind":$kind, "int64_t":$heads, "bool":$has_bias, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` $kind `,` `heads` `=` $heads `,` `has_bias` `=` $has_bias `,` `map` `=` `[` $map `]` `>`";
+}
+
+// ---- attention
+
+def RopeFamily : Family<"Rope", "rope"> {
+  let summary = "operands: x RxD, position R, y RxD; units: blocks of 32 rows. See motley.rope";
+  let parameters = (ins "int64_t":$heads, "::mlir::FloatAttr":$theta, "bool":$inverse);
+  let assemblyFormat = "`<` `heads` `=` $heads `,` `theta` `=` $theta `,` `inverse` `=` $inverse `>`";
+}
+class AttentionPart<string cppName, string keyword> : Family<cppName, keyword> {
+  let parameters = (ins "::mlir::motley::Mask":$mask, "int64_t":$heads, "int64_t":$kv_heads, "::mlir::FloatAttr":$scale, "bool":$has_order, "bool":$has_span);
+  let assemblyFormat = "`<` $mask `,` `heads` `=` $heads `,` `kv_heads` `=` $kv_heads `,` `scale` `=` $scale `,` `has_order` `=` $has_order `,` `has_span` `=` $has_span `>`";
+}
+def AttentionFamily : AttentionPart<"Attention", "attention"> {
+  let summary = "operands: q, k, v, row R, offset G+1, tiles (of documents), [order R,] [span R,] y, log_sum_exp RxH; unit u: tile u / heads, head u % heads";
+}
+def AttentionDeltaFamily : Family<"AttentionDelta", "attention_delta"> {
+  let summary = "operands: dy RxD, y RxD, delta RxH: delta[r, h] = dy . y over head h; units: blocks of 32 rows";
+  let parameters = (ins "int64_t":$heads);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def AttentionQueryFamily : AttentionPart<"AttentionQuery", "attention_query"> {
+  let summary = "operands: dy, q, k, v, log_sum_exp, delta, row, offset, tiles, [order,] [span,] dq; unit u: tile u / heads, head u % heads";
+}
+def AttentionKeyFamily : AttentionPart<"AttentionKey", "attention_key"> {
+  let summary = "operands: dy, q, k, v, log_sum_exp, delta, row, offset, tiles, [order,] [span,] dk, dv; unit u: tile (of keys) u / kv_heads, key head u % kv_heads";
+}
+
+// ---- tables of weights, losses. A table is memref<V x D>.
+
+def EmbeddingFamily : Family<"Embedding", "embedding"> {
+  let summary = "operands: table VxD, token R, offset G+1, y RxD for rows < L; units: blocks of 32 rows";
+}
+def EmbeddingBackwardFamily : Family<"EmbeddingBackward", "embedding_backward"> {
+  let summary = "operands: dy RxD, row R, offset V+1, add i1, gradient VxD; units: blocks of 64 table rows. Rows without slots get zeros where add is false";
+}
+def SoftmaxCrossEntropyFamily : Family<"SoftmaxCrossEntropy", "softmax_cross_entropy"> {
+  let summary = "operands: logits RxV (a window: only rows of the clamped offsets exist), target R, offset G+1 (clamped), [dce R, dz R,] ce R, z R; units: blocks of 8 rows counted from `begin`; with cotangents the logits are overwritten by dlogits";
+  let parameters = (ins "::mlir::FloatAttr":$z_loss, "bool":$backward, "int64_t":$begin);
+  let assemblyFormat = "`<` `z_loss` `=` $z_loss `,` `backward` `=` $backward `,` `begin` `=` $begin `>`";
+}
+def LossSumsFamily : Family<"LossSums", "loss_sums"> {
+  let summary = "operands: losses R..., weight R, target R, offset G+1, sums LxM f64; modality m owns the ids [begins[m], ends[m]); one unit";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$begins, ArrayRefParameter<"int64_t">:$ends);
+  let assemblyFormat = "`<` `begins` `=` `[` $begins `]` `,` `ends` `=` `[` $ends `]` `>`";
+}
+
+// ---- update. Banks are seen as flat memrefs here: the step passes them with their own type.
+
+def SumSquaresFamily : Family<"SumSquares", "sum_squares"> {
+  let summary = "operands: gradient (any shape, n elements), partial memref<B x f64>: partial[first + u] = sum of squares of block u of 65536 elements; units: ceil(n / 65536)";
+  let parameters = (ins "int64_t":$first);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def NormFinishFamily : Family<"NormFinish", "norm_finish"> {
+  let summary = "operands: partial memref<B x f64>, norm memref<1xf32>: square root of the sum, in order; one unit";
+}
+def AdamWFamily : Family<"AdamW", "adamw"> {
+  let summary = "operands: param, grad, m, v (one type, n elements), norm 1, learning_rate f32, step i64; units: blocks of 16384 elements. See motley.adamw";
+  let parameters = (ins "::mlir::FloatAttr":$beta1, "::mlir::FloatAttr":$beta2, "::mlir::FloatAttr":$epsilon, "::mlir::FloatAttr":$weight_decay, "::mlir::FloatAttr":$clip);
+  let assemblyFormat = "`<` `beta1` `=` $beta1 `,` `beta2` `=` $beta2 `,` `epsilon` `=` $epsilon `,` `weight_decay` `=` $weight_decay `,` `clip` `=` $clip `>`";
+}
+def InitialiseFamily : Family<"Initialise", "initialise"> {
+  let summary = "operands: param of the bank, seed i64. Fills one variable: rows x columns, at member and panel of a matrix bank (its padding too), at member of a vector bank, or the whole table; units: blocks of 32 rows. `site` is the FNV-1a hash of the name. See motley.variable";
+  let parameters = (ins "::mlir::motley::Init":$init, "::mlir::FloatAttr":$scale, "uint64_t":$site, "int64_t":$rows, "int64_t":$columns, "int64_t":$member, "int64_t":$panel);
+  let assemblyFormat = "`<` $init `,` `scale` `=` $scale `,` `site` `=` $site `,` `rows` `=` $rows `,` `columns` `=` $columns `,` `member` `=` $member `,` `panel` `=` $panel `>`";
+}
+
+#endif // PLAN_KERNELS
