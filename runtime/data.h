@@ -105,7 +105,7 @@ private:
   void startEpoch(int64_t epoch);
   void refill();
   int64_t remaining(const Pending &entry) const;
-  void appendPiece(Microbatch &out, const Pending &entry, int64_t length) const;
+  void appendPiece(Microbatch &out, const Pending &entry, int64_t length, int32_t document, int32_t &spans) const;
 
   std::shared_ptr<const Dataset> dataset;
   const Split *split = nullptr;

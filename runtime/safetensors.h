@@ -20,14 +20,14 @@ struct TensorView {
   std::string name;
   std::string dtype; ///< safetensors' own name: "F32", "I64", ...
   Shape shape;
-  const void *data = nullptr; ///< into the mapping; aligned to its element where the writer aligned it
+  const void *data = nullptr; ///< into the mapping; aligned only if it came from require()
   int64_t bytes = 0;
 };
 
 class SafetensorsFile {
 public:
   /// Maps and validates. Refuses wrong lengths, malformed JSON, unknown types, shapes that disagree with their bytes,
-  /// overlaps, gaps and misaligned tensors.
+  /// overlaps and gaps.
   static Result<std::unique_ptr<SafetensorsFile>> open(const std::string &path);
 
   const std::string &path() const { return file.path(); }
@@ -35,7 +35,7 @@ public:
   const std::vector<TensorView> &tensors() const { return theTensors; }
   /// Null when there is none of that name.
   const TensorView *find(const std::string &name) const;
-  /// A tensor that must exist, of the given type ("I32"); its shape is left to the caller.
+  /// A tensor that must exist, of the given type ("I32"), aligned for it; its shape is left to the caller.
   Result<const TensorView *> require(const std::string &name, const std::string &dtype) const;
   const std::map<std::string, std::string> &metadata() const { return theMetadata; }
   /// All tensor bytes, without the header.

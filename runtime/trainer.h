@@ -10,6 +10,7 @@
 #include "runtime/session.h"
 #include "runtime/status.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,8 +65,8 @@ struct EvalReport {
 
 class Trainer {
 public:
-  /// Checks that module, data set and settings fit, initialises the parameters or resumes. The session must outlive the
-  /// trainer.
+  /// Checks that module, data set and settings fit, initialises the parameters or resumes. A fresh run in a directory
+  /// that holds checkpoints is refused. The session must outlive the trainer.
   static Result<std::unique_ptr<Trainer>> create(Session &session, std::shared_ptr<const Dataset> dataset,
                                                  const TrainerConfig &config);
 
@@ -93,7 +94,9 @@ private:
   Status checkModule() const;
   Status start();
   Status resume();
-  Status fail(const std::string &what);
+  Result<StepReport> takeStep();
+  Status diverged(const std::string &what) const;
+  Status logStep(const StepReport &report);
   Schedule schedule() const;
   std::string configText() const;
 
@@ -105,7 +108,7 @@ private:
   std::vector<Microbatch> microbatches; // reused from step to step
   RunLog log;
   int64_t stepsDone = 0;
-  Status failure;
+  Status failure; // sticky: the parameters are no longer those of step `stepsDone`
 };
 
 } // namespace motley::runtime
