@@ -6,21 +6,29 @@ using namespace mlir;
 using namespace mlir::motley;
 
 LogicalResult RopeOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  auto turned = RopeOp::create(builder, getLoc(), getInput().getType(), adjoint.cotangent(getResult()), getPosition(), getHeadsAttr(),
-                               getThetaAttr(), getInverse() ? UnitAttr() : builder.getUnitAttr());
+  auto turned = RopeOp::create(builder, getLoc(), getInput().getType(), adjoint.cotangent(getResult()), getPosition(),
+                               getHeadsAttr(), getThetaAttr(), getInverse() ? UnitAttr() : builder.getUnitAttr());
   adjoint.accumulate(getInput(), turned);
   return success();
 }
 
 /// dx = dy * slope(x) for an elementwise function of one input.
-template <typename SlopeOp, typename OpT> static LogicalResult buildActivationAdjoint(OpT op, OpBuilder &builder, Adjoint &adjoint) {
+template <typename SlopeOp, typename OpT>
+static LogicalResult buildActivationAdjoint(OpT op, OpBuilder &builder, Adjoint &adjoint) {
   Value slope = SlopeOp::create(builder, op.getLoc(), op.getInput().getType(), op.getInput());
-  adjoint.accumulate(op.getInput(), arith::MulFOp::create(builder, op.getLoc(), adjoint.cotangent(op.getResult()), slope));
+  adjoint.accumulate(op.getInput(),
+                     arith::MulFOp::create(builder, op.getLoc(), adjoint.cotangent(op.getResult()), slope));
   return success();
 }
-LogicalResult SiluOp::buildAdjoint(OpBuilder &b, Adjoint &a) { return buildActivationAdjoint<SiluSlopeOp>(*this, b, a); }
-LogicalResult GeluOp::buildAdjoint(OpBuilder &b, Adjoint &a) { return buildActivationAdjoint<GeluSlopeOp>(*this, b, a); }
-LogicalResult ReluOp::buildAdjoint(OpBuilder &b, Adjoint &a) { return buildActivationAdjoint<ReluSlopeOp>(*this, b, a); }
+LogicalResult SiluOp::buildAdjoint(OpBuilder &b, Adjoint &a) {
+  return buildActivationAdjoint<SiluSlopeOp>(*this, b, a);
+}
+LogicalResult GeluOp::buildAdjoint(OpBuilder &b, Adjoint &a) {
+  return buildActivationAdjoint<GeluSlopeOp>(*this, b, a);
+}
+LogicalResult ReluOp::buildAdjoint(OpBuilder &b, Adjoint &a) {
+  return buildActivationAdjoint<ReluSlopeOp>(*this, b, a);
+}
 
 LogicalResult GatherRowsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   adjoint.accumulate(getInput(), CombineRowsOp::create(builder, getLoc(), adjoint.cotangent(getResult()), getGroups()));
@@ -36,13 +44,15 @@ LogicalResult SplitGroupsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) 
   SmallVector<Value> cotangents;
   for (Value result : getResults())
     cotangents.push_back(adjoint.cotangent(result));
-  adjoint.accumulate(getInput(), MergeGroupsOp::create(builder, getLoc(), getInput().getType(), cotangents, getGroups(), getOwnerAttr()));
+  adjoint.accumulate(getInput(), MergeGroupsOp::create(builder, getLoc(), getInput().getType(), cotangents, getGroups(),
+                                                       getOwnerAttr()));
   return success();
 }
 
 LogicalResult MergeGroupsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   SmallVector<Type> types(getInputs().getTypes());
-  auto split = SplitGroupsOp::create(builder, getLoc(), types, adjoint.cotangent(getResult()), getGroups(), getOwnerAttr());
+  auto split =
+      SplitGroupsOp::create(builder, getLoc(), types, adjoint.cotangent(getResult()), getGroups(), getOwnerAttr());
   for (auto [input, cotangent] : llvm::zip(getInputs(), split.getResults()))
     adjoint.accumulate(input, cotangent);
   return success();
@@ -60,24 +70,27 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
     ranges.push_back(range);
   }
   Value input = getInputs()[0];
-  GroupedOuterOp::create(builder, getLoc(), input, cotangents, getBankAttr(), builder.getDenseI64ArrayAttr(ranges), getMapAttr(),
-                         getGroups(), adjoint.addFlag(getBankAttr()));
-  auto dinput = GroupedMatmulOp::create(builder, getLoc(), TypeRange(input.getType()), builder.getUnitAttr(), getBankAttr(),
-                                        builder.getDenseI64ArrayAttr(ranges), getMapAttr(), cotangents, getGroups(), ValueRange());
+  GroupedOuterOp::create(builder, getLoc(), input, cotangents, getBankAttr(), builder.getDenseI64ArrayAttr(ranges),
+                         getMapAttr(), getGroups(), adjoint.addFlag(getBankAttr()));
+  auto dinput = GroupedMatmulOp::create(builder, getLoc(), TypeRange(input.getType()), builder.getUnitAttr(),
+                                        getBankAttr(), builder.getDenseI64ArrayAttr(ranges), getMapAttr(), cotangents,
+                                        getGroups(), ValueRange());
   adjoint.accumulate(input, dinput.getResult(0));
   return success();
 }
 
 LogicalResult GroupedBiasOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value cotangent = adjoint.cotangent(getResult());
-  GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), getMapAttr(), getGroups(), adjoint.addFlag(getBankAttr()));
+  GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), getMapAttr(), getGroups(),
+                       adjoint.addFlag(getBankAttr()));
   adjoint.accumulate(getInput(), cotangent);
   return success();
 }
 
 LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  Value dinput = GroupedNormBackwardOp::create(builder, getLoc(), getInput().getType(), getKindAttr(), adjoint.cotangent(getResult()),
-                                               getInput(), getStatistics(), getGainAttr(), getBiasAttr(), getMapAttr(), getGroups(),
+  Value dinput = GroupedNormBackwardOp::create(builder, getLoc(), getInput().getType(), getKindAttr(),
+                                               adjoint.cotangent(getResult()), getInput(), getStatistics(),
+                                               getGainAttr(), getBiasAttr(), getMapAttr(), getGroups(),
                                                adjoint.addFlag(getGainAttr()), getEpsilonAttr(), getHeadsAttr());
   adjoint.accumulate(getInput(), dinput);
   return success();
@@ -86,8 +99,8 @@ LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) 
 LogicalResult GroupedAttentionOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   auto backward = GroupedAttentionBackwardOp::create(
       builder, getLoc(), TypeRange{getQuery().getType(), getKey().getType(), getValue().getType()}, getMaskAttr(),
-      adjoint.cotangent(getResult()), getQuery(), getKey(), getValue(), getResult(), getLogSumExp(), getGroups(), getOrder(), getSpan(),
-      getHeadsAttr(), getKvHeadsAttr(), getScaleAttr());
+      adjoint.cotangent(getResult()), getQuery(), getKey(), getValue(), getResult(), getLogSumExp(), getGroups(),
+      getOrder(), getSpan(), getHeadsAttr(), getKvHeadsAttr(), getScaleAttr());
   adjoint.accumulate(getQuery(), backward.getDquery());
   adjoint.accumulate(getKey(), backward.getDkey());
   adjoint.accumulate(getValue(), backward.getDvalue());
@@ -105,8 +118,8 @@ LogicalResult GroupedEmbeddingOp::buildAdjoint(OpBuilder &builder, Adjoint &adjo
 LogicalResult GroupedCrossEntropyOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value dce = adjoint.cotangent(getCe()), dz = adjoint.cotangent(getZ());
   auto backward = GroupedCrossEntropyBackwardOp::create(
-      builder, getLoc(), TypeRange{getCe().getType(), getZ().getType(), getInput().getType()}, getBankAttr(), getInput(), getGroups(),
-      getTargets(), dce, dz, adjoint.addFlag(getBankAttr()), getZLossAttr());
+      builder, getLoc(), TypeRange{getCe().getType(), getZ().getType(), getInput().getType()}, getBankAttr(),
+      getInput(), getGroups(), getTargets(), dce, dz, adjoint.addFlag(getBankAttr()), getZLossAttr());
   // The losses come from the same pass over the head; whoever reports them stands behind this operation.
   getCe().replaceAllUsesWith(backward.getCe());
   getZ().replaceAllUsesWith(backward.getZ());

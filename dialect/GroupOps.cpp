@@ -15,7 +15,8 @@ LogicalResult GroupByOp::verify() {
 
 LogicalResult ReindexOp::verify() {
   if (getGroups().getType().getBound() != getInto().getType().getBound()) /*reindex_c1*/
-    return emitOpError() << "tables have bounds " << getGroups().getType().getBound() << " and " << getInto().getType().getBound();
+    return emitOpError() << "tables have bounds " << getGroups().getType().getBound() << " and "
+                         << getInto().getType().getBound();
   return success();
 }
 
@@ -25,7 +26,7 @@ template <typename OpT> static LogicalResult verifyBound(OpT op, Value rows) {
     return op.emitOpError() << "has " << numRows(rows) << " rows, its groups have the bound " << bound;
   return success();
 }
-LogicalResult GatherRowsOp::verify() { return verifyBound(*this, getInput()); }   /*gather_rows_c1*/
+LogicalResult GatherRowsOp::verify() { return verifyBound(*this, getInput()); }  /*gather_rows_c1*/
 LogicalResult CombineRowsOp::verify() { return verifyBound(*this, getInput()); } /*combine_rows_c1*/
 
 template <typename OpT> static LogicalResult verifyOwner(OpT op, int64_t numBranches) {

@@ -51,12 +51,13 @@ LogicalResult GroupedMatmulOp::verify() {
   Block &body = getEpilogue().front(); /*grouped_matmul_c4*/
   size_t numAccumulators = getTransposed() ? 1 : getRanges().size();
   if (body.getNumArguments() != numAccumulators + getExtras().size())
-    return emitOpError() << "has an epilogue of " << body.getNumArguments() << " arguments, expected " << numAccumulators
-                         << " accumulators and " << getExtras().size() << " extras";
+    return emitOpError() << "has an epilogue of " << body.getNumArguments() << " arguments, expected "
+                         << numAccumulators << " accumulators and " << getExtras().size() << " extras";
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
   if (!yield || yield.getNumOperands() != getNumResults())
     return emitOpError() << "has " << getNumResults() << " results, its epilogue must yield as many";
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(body.getArgumentTypes()), SmallVector<Type>(yield.getOperandTypes())))
+  for (Type type :
+       llvm::concat<const Type>(SmallVector<Type>(body.getArgumentTypes()), SmallVector<Type>(yield.getOperandTypes())))
     if (!type.isF32())
       return emitOpError() << "has an epilogue on " << type << ", expected f32";
   return success();
@@ -64,14 +65,16 @@ LogicalResult GroupedMatmulOp::verify() {
 
 LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto bank = findBank(*this, symbols, getBankAttr(), 2); /*grouped_matmul_c1*/
-  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) || failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
+  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) ||
+      failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
   int64_t rows = getGroups().getType().getBound(), depth = bank->getRangeType(0).getDimSize(0);
   SmallVector<int64_t> widths;
   for (int64_t range : getRanges())
     widths.push_back(bank->getRangeType(range).getDimSize(1));
   if (getInputs().size() != (getTransposed() ? widths.size() : 1)) /*grouped_matmul_c2*/
-    return emitOpError() << "has " << getInputs().size() << " inputs, expected " << (getTransposed() ? widths.size() : 1);
+    return emitOpError() << "has " << getInputs().size() << " inputs, expected "
+                         << (getTransposed() ? widths.size() : 1);
   for (auto [i, input] : llvm::enumerate(getInputs())) /*grouped_matmul_c2*/
     if (failed(verifyRows(*this, "input", input.getType(), rows, getTransposed() ? widths[i] : depth)))
       return failure();
@@ -87,7 +90,8 @@ LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) 
   for (int64_t width : accumulators) /*grouped_matmul_c4*/
     if (width != accumulators[0])
       return emitOpError() << "has an epilogue over ranges of " << accumulators[0] << " and " << width << " columns";
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(getExtras().getTypes()), SmallVector<Type>(getResultTypes()))) /*grouped_matmul_c4*/
+  for (Type type : llvm::concat<const Type>(SmallVector<Type>(getExtras().getTypes()),
+                                            SmallVector<Type>(getResultTypes()))) /*grouped_matmul_c4*/
     if (failed(verifyRows(*this, "extra operand or result", type, rows, accumulators[0])))
       return failure();
   return success();
@@ -101,26 +105,29 @@ LogicalResult GroupedOuterOp::verify() {
 
 LogicalResult GroupedOuterOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto bank = findBank(*this, symbols, getBankAttr(), 2); /*grouped_outer_c1*/
-  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) || failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
+  if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) ||
+      failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
   int64_t rows = getGroups().getType().getBound();
-  if (failed(verifyRows(*this, "input", getInput().getType(), rows, bank->getRangeType(0).getDimSize(0)))) /*grouped_outer_c2*/
+  if (failed(verifyRows(*this, "input", getInput().getType(), rows,
+                        bank->getRangeType(0).getDimSize(0)))) /*grouped_outer_c2*/
     return failure();
   for (auto [i, cotangent] : llvm::enumerate(getCotangents())) /*grouped_outer_c2*/
-    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows, bank->getRangeType(getRanges()[i]).getDimSize(1))))
+    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows,
+                          bank->getRangeType(getRanges()[i]).getDimSize(1))))
       return failure();
   return success();
 }
 
 /// A bank of vectors of one range of `width` elements.
-static LogicalResult verifyVectors(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name, ArrayRef<int64_t> map,
-                                   GroupsType groups, int64_t width) {
+static LogicalResult verifyVectors(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name,
+                                   ArrayRef<int64_t> map, GroupsType groups, int64_t width) {
   auto bank = findBank(op, symbols, name, 1);
   if (failed(bank) || failed(verifyMap(op, *bank, map, groups)))
     return failure();
   if (bank->getNumRanges() != 1 || bank->getRangeType(0).getDimSize(0) != width)
-    return op->emitOpError() << "needs vectors of " << width << " elements in one range, " << name << " holds " << bank->getNumRanges()
-                             << " of " << bank->getRangeType(0);
+    return op->emitOpError() << "needs vectors of " << width << " elements in one range, " << name << " holds "
+                             << bank->getNumRanges() << " of " << bank->getRangeType(0);
   return success();
 }
 
@@ -161,13 +168,16 @@ template <typename OpT> static LogicalResult verifyNorm(OpT op, SymbolTableColle
                     op.getKind() == NormKind::rms ? heads : 2 * heads);
 }
 LogicalResult GroupedNormOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyNorm(*this, symbols); }
-LogicalResult GroupedNormBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyNorm(*this, symbols); }
+LogicalResult GroupedNormBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyNorm(*this, symbols);
+}
 
 template <typename OpT> static LogicalResult verifyAttention(OpT op) {
-  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), width = numColumns(op.getQuery()), rows = numRows(op.getQuery());
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), width = numColumns(op.getQuery()),
+          rows = numRows(op.getQuery());
   if (heads < 1 || width % heads != 0 || kvHeads < 1 || heads % kvHeads != 0) /*grouped_attention_c1*/
-    return op.emitOpError() << "needs key heads that divide heads, and heads that divide the width, got " << kvHeads << ", " << heads
-                            << " and " << width;
+    return op.emitOpError() << "needs key heads that divide heads, and heads that divide the width, got " << kvHeads
+                            << ", " << heads << " and " << width;
   for (Value value : {op.getKey(), op.getValue()}) /*grouped_attention_c1*/
     if (failed(verifyRows(op, "key or value", value.getType(), rows, kvHeads * (width / heads))))
       return failure();
@@ -194,8 +204,8 @@ static FailureOr<RankedTensorType> verifyTable(Operation *op, SymbolTableCollect
   if (failed(bank))
     return failure();
   if (bank->getNumMembers() != 1 || bank->getNumRanges() != 1)
-    return op->emitOpError() << "needs a bank with one member and one range, " << name << " has " << bank->getNumMembers() << " and "
-                             << bank->getNumRanges();
+    return op->emitOpError() << "needs a bank with one member and one range, " << name << " has "
+                             << bank->getNumMembers() << " and " << bank->getNumRanges();
   return bank->getRangeType(0);
 }
 
@@ -206,26 +216,32 @@ LogicalResult GroupedEmbeddingOp::verifySymbolUses(SymbolTableCollection &symbol
   return verifyRows(*this, "result", getResult().getType(), numRows(getTokens()), table->getDimSize(1));
 }
 
-LogicalResult GroupedEmbeddingBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_backward_c1*/
+LogicalResult
+GroupedEmbeddingBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_backward_c1*/
   auto table = verifyTable(*this, symbols, getBankAttr());
   if (failed(table) || failed(verifyBound(*this, getCotangent(), getGroups().getType())))
     return failure();
   if (getGroups().getType().getNumGroups() != table->getDimSize(0))
-    return emitOpError() << "has " << getGroups().getType().getNumGroups() << " groups for a table of " << table->getDimSize(0) << " rows";
+    return emitOpError() << "has " << getGroups().getType().getNumGroups() << " groups for a table of "
+                         << table->getDimSize(0) << " rows";
   return verifyRows(*this, "cotangent", getCotangent().getType(), numRows(getCotangent()), table->getDimSize(1));
 }
 
-template <typename OpT> static LogicalResult verifyCrossEntropy(OpT op, SymbolTableCollection &symbols) { /*grouped_cross_entropy_c1*/
+template <typename OpT>
+static LogicalResult verifyCrossEntropy(OpT op, SymbolTableCollection &symbols) { /*grouped_cross_entropy_c1*/
   auto head = verifyTable(op, symbols, op.getBankAttr());
   if (failed(head) || failed(verifyBound(op, op.getInput(), op.getGroups().getType())) ||
       failed(verifyRows(op, "input", op.getInput().getType(), numRows(op.getInput()), head->getDimSize(0))))
     return failure();
   for (Value value : {Value(op.getTargets()), Value(op.getCe()), Value(op.getZ())})
     if (numRows(value) != numRows(op.getInput()))
-      return op.emitOpError() << "has " << numRows(op.getInput()) << " rows, but a target or result has " << numRows(value);
+      return op.emitOpError() << "has " << numRows(op.getInput()) << " rows, but a target or result has "
+                              << numRows(value);
   return success();
 }
-LogicalResult GroupedCrossEntropyOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyCrossEntropy(*this, symbols); }
+LogicalResult GroupedCrossEntropyOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyCrossEntropy(*this, symbols);
+}
 LogicalResult GroupedCrossEntropyBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyCrossEntropy(*this, symbols)))
     return failure();
@@ -237,7 +253,8 @@ LogicalResult GroupedCrossEntropyBackwardOp::verifySymbolUses(SymbolTableCollect
 
 LogicalResult LossSumsOp::verify() {
   int64_t numModalities = getModalities((*this).getOperation()).size();
-  auto expected = RankedTensorType::get({static_cast<int64_t>(getLosses().size()), numModalities}, Float64Type::get(getContext()));
+  auto expected =
+      RankedTensorType::get({static_cast<int64_t>(getLosses().size()), numModalities}, Float64Type::get(getContext()));
   if (getSums().getType() != expected) /*loss_sums_c1*/
     return emitOpError() << "gives " << getSums().getType() << ", expected " << expected;
   for (Value value : getLosses()) /*loss_sums_c1*/

@@ -6,12 +6,14 @@ using namespace mlir;
 using namespace mlir::motley;
 
 /// The variable that an operation names, of the given rank, or an error at the operation.
-static FailureOr<VariableOp> findVariable(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name, int64_t rank, StringRef what) {
+static FailureOr<VariableOp> findVariable(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name,
+                                          int64_t rank, StringRef what) {
   auto variable = symbols.lookupNearestSymbolFrom<VariableOp>(op, name);
   if (!variable)
     return op->emitOpError() << what << " " << name << " is not a motley.variable of this module";
   if (variable.getTensorType().getRank() != rank)
-    return (op->emitOpError() << what << " " << name << " has type " << variable.getTensorType() << ", expected rank " << rank)
+    return (op->emitOpError() << what << " " << name << " has type " << variable.getTensorType() << ", expected rank "
+                              << rank)
                .attachNote(variable.getLoc())
            << "declared here";
   return variable;
@@ -23,7 +25,8 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   int64_t width = table->getTensorType().getDimSize(1);
   if (numRows(getResult()) != numRows(getTokens()) || numColumns(getResult()) != width) /*embedding_c2*/
-    return emitOpError() << "gives " << getResult().getType() << ", expected " << numRows(getTokens()) << " rows of " << width;
+    return emitOpError() << "gives " << getResult().getType() << ", expected " << numRows(getTokens()) << " rows of "
+                         << width;
   return success();
 }
 
@@ -33,18 +36,19 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   RankedTensorType type = weight->getTensorType();
   if (numColumns(getInput()) != type.getDimSize(0)) /*linear_c2*/
-    return emitOpError() << "input has " << numColumns(getInput()) << " columns, but weight " << getWeightAttr() << " has "
-                         << type.getDimSize(0) << " rows";
+    return emitOpError() << "input has " << numColumns(getInput()) << " columns, but weight " << getWeightAttr()
+                         << " has " << type.getDimSize(0) << " rows";
   if (numRows(getResult()) != numRows(getInput()) || numColumns(getResult()) != type.getDimSize(1)) /*linear_c2*/
-    return emitOpError() << "gives " << getResult().getType() << ", expected " << numRows(getInput()) << " rows of " << type.getDimSize(1);
+    return emitOpError() << "gives " << getResult().getType() << ", expected " << numRows(getInput()) << " rows of "
+                         << type.getDimSize(1);
   if (!getBiasAttr())
     return success();
   auto bias = findVariable(*this, symbols, getBiasAttr(), 1, "bias"); /*linear_c1*/
   if (failed(bias))
     return failure();
   if (bias->getTensorType().getDimSize(0) != type.getDimSize(1)) /*linear_c2*/
-    return emitOpError() << "bias " << getBiasAttr() << " has " << bias->getTensorType().getDimSize(0) << " elements, expected "
-                         << type.getDimSize(1);
+    return emitOpError() << "bias " << getBiasAttr() << " has " << bias->getTensorType().getDimSize(0)
+                         << " elements, expected " << type.getDimSize(1);
   return success();
 }
 
@@ -63,8 +67,8 @@ LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (failed(variable))
       return failure();
     if (variable->getTensorType().getDimSize(0) != width / heads) /*norm_c2*/
-      return emitOpError() << what << " " << name << " has " << variable->getTensorType().getDimSize(0) << " elements, expected "
-                           << width / heads;
+      return emitOpError() << what << " " << name << " has " << variable->getTensorType().getDimSize(0)
+                           << " elements, expected " << width / heads;
   }
   return success();
 }
@@ -72,7 +76,8 @@ LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) {
 LogicalResult RopeOp::verify() {
   int64_t width = numColumns(getInput()), heads = getHeads();
   if (heads < 1 || width % heads != 0 || (width / heads) % 2 != 0) /*rope_c1*/
-    return emitOpError() << "needs heads that divide the width into even parts, got " << heads << " heads and width " << width;
+    return emitOpError() << "needs heads that divide the width into even parts, got " << heads << " heads and width "
+                         << width;
   if (!(getTheta().convertToDouble() > 0)) /*rope_c2*/
     return emitOpError() << "needs theta > 0, got " << getTheta().convertToDouble();
   if (numRows(getPosition()) != numRows(getInput())) /*rope_c2*/
@@ -118,9 +123,9 @@ ParseResult ByModalityOp::parse(OpAsmParser &parser, OperationState &state) {
   OpAsmParser::UnresolvedOperand modality;
   Type modalityType;
   SmallVector<Type> results;
-  if (parser.parseOperand(modality) || parser.parseOptionalAttrDict(state.attributes) || parser.parseColonType(modalityType) ||
-      parser.resolveOperand(modality, modalityType, state.operands) || parser.parseArrow() || parser.parseLParen() ||
-      parser.parseTypeList(results) || parser.parseRParen())
+  if (parser.parseOperand(modality) || parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonType(modalityType) || parser.resolveOperand(modality, modalityType, state.operands) ||
+      parser.parseArrow() || parser.parseLParen() || parser.parseTypeList(results) || parser.parseRParen())
     return failure();
   state.addTypes(results);
   SmallVector<Attribute> cases;
@@ -155,7 +160,8 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
     for (Attribute name : list) {
       auto symbol = dyn_cast<FlatSymbolRefAttr>(name);
       if (!symbol || !symbols.lookupNearestSymbolFrom<ModalityOp>(*this, symbol)) {
-        InFlightDiagnostic error = emitOpError() << "has a case for " << name << ", which is not a modality of this module; it declares";
+        InFlightDiagnostic error = emitOpError() << "has a case for " << name
+                                                 << ", which is not a modality of this module; it declares";
         for (ModalityOp modality : getModalities(*this))
           error << " @" << modality.getSymName();
         return error;
@@ -166,7 +172,8 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
   }
   for (ModalityOp modality : getModalities(*this)) /*by_modality_c1*/
     if (!named.contains(FlatSymbolRefAttr::get(modality.getSymNameAttr())))
-      return (emitOpError() << "has no case for @" << modality.getSymName()).attachNote(modality.getLoc()) << "modality declared here";
+      return (emitOpError() << "has no case for @" << modality.getSymName()).attachNote(modality.getLoc())
+             << "modality declared here";
   return success();
 }
 

@@ -52,11 +52,13 @@ static bool isFieldType(Field field, Type type) {
   return field == Field::weight ? tensor.getElementType().isF32() : tensor.getElementType().isInteger(32);
 }
 
-LogicalResult MotleyDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argIndex, NamedAttribute attribute) {
+LogicalResult MotleyDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argIndex,
+                                                      NamedAttribute attribute) {
   if (attribute.getName() == "motley.scalar")
     return isa<StringAttr>(attribute.getValue()) ? success() : op->emitOpError("motley.scalar must be a string");
   if (attribute.getName() != kFieldAttrName)
-    return op->emitOpError() << "argument " << argIndex << " carries unknown '" << attribute.getName().getValue() << "'";
+    return op->emitOpError() << "argument " << argIndex << " carries unknown '" << attribute.getName().getValue()
+                             << "'";
   auto field = dyn_cast<FieldAttr>(attribute.getValue());
   if (!field)
     return op->emitOpError() << "argument " << argIndex << ": motley.field must be a #motley.field";
@@ -66,8 +68,8 @@ LogicalResult MotleyDialect::verifyRegionArgAttribute(Operation *op, unsigned, u
   Type type = function.getArgumentTypes()[argIndex];
   if (isFieldType(field.getValue(), type))
     return success();
-  return op->emitOpError() << "argument " << argIndex << " is the field " << stringifyField(field.getValue()) << " and has type " << type
-                           << ", expected "
+  return op->emitOpError() << "argument " << argIndex << " is the field " << stringifyField(field.getValue())
+                           << " and has type " << type << ", expected "
                            << (field.getValue() == Field::live     ? "i32"
                                : field.getValue() == Field::weight ? "a static tensor<Rxf32>"
                                                                    : "a static tensor<Rxi32>");
@@ -86,7 +88,8 @@ SmallVector<ModalityOp> mlir::motley::getModalities(Operation *from) {
   return llvm::to_vector(module.getOps<ModalityOp>());
 }
 
-LogicalResult MotleyDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned resultIndex, NamedAttribute attribute) {
+LogicalResult MotleyDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned resultIndex,
+                                                         NamedAttribute attribute) {
   if (attribute.getName() != kLossAttrName || !isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << "result " << resultIndex << " carries unknown '" << attribute.getName().getValue()
                              << "'; a loss is named by motley.loss = \"name\"";

@@ -42,7 +42,8 @@ public:
   /// The `add` operand for a write into the gradients of the named bank: the function's flag for the first write of a
   /// step, true afterwards.
   virtual Value addFlag(FlatSymbolRefAttr bank) = 0;
-  /// The table of rows by token id over `tokens`, whose rows stand in the order of `rows`: for the gradient of a table of V rows.
+  /// The table of rows by token id over `tokens`, whose rows stand in the order of `rows`: for the gradient of a table
+  /// of V rows.
   virtual Value rowsByToken(Value tokens, Value groups, int64_t numTokens) = 0;
 };
 

@@ -27,7 +27,8 @@ static ParseResult parseAccesses(OpAsmParser &parser, ArrayAttr &accesses) {
 }
 static void printAccesses(OpAsmPrinter &printer, Operation *, ArrayAttr accesses) {
   printer << '[';
-  llvm::interleaveComma(accesses, printer, [&](Attribute access) { printer << stringifyAccess(cast<AccessAttr>(access).getValue()); });
+  llvm::interleaveComma(accesses, printer,
+                        [&](Attribute access) { printer << stringifyAccess(cast<AccessAttr>(access).getValue()); });
   printer << ']';
 }
 
@@ -76,7 +77,8 @@ LogicalResult KernelOp::verify() {
     return emitOpError() << "has " << getOperandTypes().size() << " operands and " << getAccess().size() << " accesses";
   for (Type type : getOperandTypes().getAsValueRange<TypeAttr>()) /*kernel_c1*/
     if (!isOperandType(type))
-      return emitOpError() << "has an operand of type " << type << ", expected a static memref or a scalar i1, i32, i64, f32";
+      return emitOpError() << "has an operand of type " << type
+                           << ", expected a static memref or a scalar i1, i32, i64, f32";
   if (getFamily().getDialect().getNamespace() != "plan")
     return emitOpError() << "has the family " << getFamily() << ", which is not of the plan dialect";
   if (!getBody().empty() && !isa<MatmulAttr, MapAttr>(getFamily())) /*kernel_c2*/
@@ -91,6 +93,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SmallVector<Type> expected(kernel.getOperandTypes().getAsValueRange<TypeAttr>());
   SmallVector<Type> got(getArgs().getTypes());
   if (expected != got) /*launch_c1*/
-    return (emitOpError() << "passes operands of other types than " << getKernelAttr() << " declares").attachNote(kernel.getLoc()) << "declared here";
+    return (emitOpError() << "passes operands of other types than " << getKernelAttr() << " declares")
+               .attachNote(kernel.getLoc())
+           << "declared here";
   return success();
 }

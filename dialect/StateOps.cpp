@@ -22,10 +22,12 @@ LogicalResult VariableOp::verify() {
   auto type = dyn_cast<RankedTensorType>(getType());
   if (!type || !type.hasStaticShape() || !type.getElementType().isF32() || type.getRank() < 1 || type.getRank() > 2 ||
       llvm::any_of(type.getShape(), [](int64_t size) { return size < 1; })) /*variable_c1*/
-    return emitOpError() << "has type " << getType() << ", expected a static f32 tensor of rank 1 or 2 with positive sizes";
+    return emitOpError() << "has type " << getType()
+                         << ", expected a static f32 tensor of rank 1 or 2 with positive sizes";
   double scale = getScale().convertToDouble();
   if (!std::isfinite(scale) || (getInit() != Init::constant && scale < 0)) /*variable_c2*/
-    return emitOpError() << "needs a finite scale" << (getInit() == Init::constant ? "" : " that is not negative") << ", got " << scale;
+    return emitOpError() << "needs a finite scale" << (getInit() == Init::constant ? "" : " that is not negative")
+                         << ", got " << scale;
   return success();
 }
 
@@ -33,7 +35,9 @@ int64_t BankOp::getNumRanges() { return cast<ArrayAttr>(getMembers()[0]).size();
 FlatSymbolRefAttr BankOp::getVariableName(int64_t member, int64_t range) {
   return cast<FlatSymbolRefAttr>(cast<ArrayAttr>(getMembers()[member])[range]);
 }
-VariableOp BankOp::getVariable(int64_t member, int64_t range) { return lookupVariable(*this, getVariableName(member, range)); }
+VariableOp BankOp::getVariable(int64_t member, int64_t range) {
+  return lookupVariable(*this, getVariableName(member, range));
+}
 RankedTensorType BankOp::getRangeType(int64_t range) { return getVariable(0, range).getTensorType(); }
 
 LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -62,13 +66,14 @@ LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
         return emitOpError() << "holds " << name << " twice";
       RankedTensorType type = variable.getTensorType();
       if (type != getRangeType(r)) /*bank_c3*/
-        return emitOpError() << "range " << r << " holds " << name << " of type " << type << " beside " << getVariableName(0, r)
-                             << " of type " << getRangeType(r);
+        return emitOpError() << "range " << r << " holds " << name << " of type " << type << " beside "
+                             << getVariableName(0, r) << " of type " << getRangeType(r);
       if (r == 0)
         first = type;
-      if (type.getRank() != first.getRank() || (type.getRank() == 2 && type.getDimSize(0) != first.getDimSize(0))) /*bank_c3*/
-        return emitOpError() << "member " << m << " holds " << name << " of type " << type << ", whose rows differ from those of "
-                             << getVariableName(m, 0) << " of type " << first;
+      if (type.getRank() != first.getRank() ||
+          (type.getRank() == 2 && type.getDimSize(0) != first.getDimSize(0))) /*bank_c3*/
+        return emitOpError() << "member " << m << " holds " << name << " of type " << type
+                             << ", whose rows differ from those of " << getVariableName(m, 0) << " of type " << first;
     }
   }
   for (BankOp other : (*this)->getParentOfType<ModuleOp>().getOps<BankOp>()) /*bank_c4*/
@@ -77,14 +82,16 @@ LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
         if (auto names = dyn_cast<ArrayAttr>(member))
           for (Attribute name : names)
             if (seen.contains(name))
-              return (emitOpError() << "holds " << name << ", which another bank holds too").attachNote(other.getLoc()) << "the other bank";
+              return (emitOpError() << "holds " << name << ", which another bank holds too").attachNote(other.getLoc())
+                     << "the other bank";
   return success();
 }
 
 LogicalResult TrainOp::verify() {
   auto isBeta = [](const APFloat &value) { return value.convertToDouble() >= 0 && value.convertToDouble() < 1; };
   if (!isBeta(getBeta1()) || !isBeta(getBeta2())) /*train_c2*/
-    return emitOpError() << "needs 0 <= beta1, beta2 < 1, got " << getBeta1().convertToDouble() << " and " << getBeta2().convertToDouble();
+    return emitOpError() << "needs 0 <= beta1, beta2 < 1, got " << getBeta1().convertToDouble() << " and "
+                         << getBeta2().convertToDouble();
   if (!(getEpsilon().convertToDouble() > 0)) /*train_c2*/
     return emitOpError() << "needs epsilon > 0, got " << getEpsilon().convertToDouble();
   if (!(getWeightDecay().convertToDouble() >= 0) || !(getClip().convertToDouble() >= 0)) /*train_c2*/
@@ -98,13 +105,15 @@ LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "names " << getFunctionAttr() << ", which is not a function of this module";
   for (unsigned i = 0; i < function.getNumArguments(); ++i) /*train_c1*/
     if (!function.getArgAttr(i, kFieldAttrName))
-      return emitOpError() << "trains " << getFunctionAttr() << ", whose argument " << i << " does not say which field of the rows it is";
+      return emitOpError() << "trains " << getFunctionAttr() << ", whose argument " << i
+                           << " does not say which field of the rows it is";
   if (function.getNumResults() == 0) /*train_c1*/
     return emitOpError() << "trains " << getFunctionAttr() << ", which returns no loss";
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) { /*train_c1*/
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getRank() != 1 || !tensor.getElementType().isF32())
-      return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has type " << type << ", expected tensor<Rxf32>";
+      return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has type " << type
+                           << ", expected tensor<Rxf32>";
     if (!function.getResultAttr(i, kLossAttrName))
       return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has no motley.loss name";
   }
@@ -119,8 +128,12 @@ static LogicalResult verifyBank(Operation *op, SymbolTableCollection &symbols, A
   return op->emitOpError() << "names " << name << ", which is not a motley.bank";
 }
 
-LogicalResult InitialiseOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyBank(*this, symbols, getBankAttr()); } /*initialise_c1*/
-LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyBank(*this, symbols, getBankAttr()); }       /*adamw_c1*/
+LogicalResult InitialiseOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyBank(*this, symbols, getBankAttr());
+} /*initialise_c1*/
+LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyBank(*this, symbols, getBankAttr());
+} /*adamw_c1*/
 LogicalResult GradientNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getBanks().empty()) /*gradient_norm_c1*/
     return emitOpError("needs at least one bank");
