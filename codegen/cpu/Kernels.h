@@ -5,9 +5,9 @@
 // intrinsics); all indices are i64. `math` operations on vectors become polynomials later, so emitters use math.exp,
 // math.log, math.erf, math.sin, math.cos freely.
 //
-// An emitter fills the body at frame.builder's insertion point (the entry block, before its return) and returns the bytes of scratch that
-// a calling thread needs; they must be a pure function of the kernel operation (the same at every level). What an
-// emitter cannot handle is an error at the kernel.
+// An emitter fills the body at frame.builder's insertion point (the entry block, before its return) and returns the
+// bytes of scratch that a calling thread needs; they must be a pure function of the kernel operation (the same at every
+// level). What an emitter cannot handle is an error at the kernel.
 #ifndef MOTLEY_CODEGEN_CPU_KERNELS_H
 #define MOTLEY_CODEGEN_CPU_KERNELS_H
 
@@ -35,6 +35,9 @@ struct KernelFrame {
 
 /// The symbol of `kernel` at the level of `target`.
 std::string kernelSymbol(plan::KernelOp kernel, const Target &target);
+
+/// The keyword of the kernel's family, "matmul" say; empty where there is no CPU kernel for it.
+StringRef familyName(plan::KernelOp kernel);
 
 /// Emits the kernel's function at the insertion point of `moduleBuilder`; returns the bytes of scratch.
 FailureOr<int64_t> emitKernel(plan::KernelOp kernel, OpBuilder &moduleBuilder, const Target &target);

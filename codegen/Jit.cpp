@@ -1,0 +1,57 @@
+// In-memory compilation: the same objects as the artefact's, linked into this process.
+#include "codegen/Codegen.h"
+#include "codegen/Program.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+
+namespace mlir::motley::codegen {
+namespace {
+
+class OrcModule final : public JitModule {
+public:
+  static llvm::Expected<std::unique_ptr<JitModule>> link(ArrayRef<llvm::SmallString<0>> objects) {
+    auto jit = llvm::orc::LLJITBuilder().create();
+    if (!jit)
+      return jit.takeError();
+    // memcpy, memset and memmove, to which LLVM lowers long copies.
+    auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess('\0');
+    if (!process)
+      return process.takeError();
+    (*jit)->getMainJITDylib().addGenerator(std::move(*process));
+    for (const llvm::SmallString<0> &object : objects)
+      if (llvm::Error error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
+        return std::move(error);
+    auto symbol = (*jit)->lookup("motley_artifact");
+    if (!symbol)
+      return symbol.takeError();
+    auto result = std::make_unique<OrcModule>();
+    result->artifact = symbol->toPtr<const motley_artifact_table *>();
+    result->jit = std::move(*jit);
+    return result;
+  }
+
+  const motley_artifact_table *table() const override { return artifact; }
+
+private:
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  const motley_artifact_table *artifact = nullptr;
+};
+
+} // namespace
+
+llvm::Expected<std::unique_ptr<JitModule>> jit(ModuleOp module, int level) {
+  if (level < 0 || level > hostLevel())
+    return llvm::createStringError(level < 0 ? "this machine has no AVX2, which every kernel needs"
+                                             : "this machine has no AVX-512");
+  FailureOr<Program> program = Program::build(module, kTargets[level]);
+  if (failed(program))
+    return llvm::createStringError("the module cannot be lowered to kernels");
+  FailureOr<std::vector<MachineModule>> modules = program->compile();
+  if (failed(modules))
+    return llvm::createStringError("the kernels cannot be lowered to LLVM IR");
+  auto objects = compileAll(*modules, llvm::CodeGenFileType::ObjectFile);
+  if (!objects)
+    return objects.takeError();
+  return OrcModule::link(*objects);
+}
+
+} // namespace mlir::motley::codegen
