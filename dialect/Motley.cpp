@@ -14,6 +14,8 @@ using namespace mlir::motley;
 #include "dialect/MotleyTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialect/MotleyAttrs.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialect/MotleyOps.cpp.inc"
 
 void MotleyDialect::initialize() {
   addTypes<
