@@ -13,10 +13,11 @@
 
 #include "codegen/cpu/Kernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include <type_traits>
 
-namespace motley::codegen {
+namespace mlir::motley::codegen {
 
 /// Lanes of the vectors that kernels think in, at every level.
 inline constexpr int64_t kLanes = 16;
@@ -27,13 +28,13 @@ class KernelBuilder;
 class Val {
 public:
   Val() = default;
-  Val(KernelBuilder &kernel, mlir::Value value) : kernel(&kernel), value(value) {}
+  Val(KernelBuilder &kernel, Value value) : kernel(&kernel), value(value) {}
 
-  operator mlir::Value() const { return value; }
+  operator Value() const { return value; }
   explicit operator bool() const { return static_cast<bool>(value); }
-  mlir::Type getType() const { return value.getType(); }
-  mlir::Type elementType() const { return mlir::getElementTypeOrSelf(value.getType()); }
-  bool isFloat() const { return mlir::isa<mlir::FloatType>(elementType()); }
+  Type getType() const { return value.getType(); }
+  Type elementType() const { return getElementTypeOrSelf(value.getType()); }
+  bool isFloat() const { return isa<FloatType>(elementType()); }
   /// Lanes of a vector, 0 for a scalar.
   int64_t lanes() const;
   /// The number as a constant of this value's type.
@@ -41,7 +42,7 @@ public:
   Val like(int64_t number) const;
 
   KernelBuilder *kernel = nullptr;
-  mlir::Value value;
+  Value value;
 };
 
 // Arithmetic; division and remainder of integers are signed, >> is logical.
@@ -110,27 +111,25 @@ Val sqrt(Val a);
 Val roundEven(Val a);
 Val floor(Val a);
 
-// Elementary functions of f32, built as polynomials (VectorMath.cpp); errors are of the result, in units in the last place.
-/// At most 1.5 ulp; 0 below -103.97, infinity above 88.72, NaN for NaN.
+/// Shifts copies of the sign bit in.
+Val shiftRightSigned(Val a, int64_t bits);
+
+// Elementary functions of f32, built as polynomials (VectorMath.cpp). Regions that a user wrote hold math operations
+// instead, which become upstream's polynomials.
+/// Within 1.5 ulp; 0 below -104, infinity above 88.72, NaN for NaN.
 Val exp(Val x);
 /// exp for x <= 0 where tiny results don't matter: 0 below -87, else as exp. NaN for NaN.
 Val expOfNonPositive(Val x);
-/// At most 1 ulp for positive normal numbers; -infinity at 0, NaN below.
+/// Within 1.5 ulp for normal numbers; -infinity at 0, NaN below.
 Val log(Val x);
-/// At most 2 ulp.
-Val erf(Val x);
-/// tanh, at most 3 ulp.
-Val tanh(Val x);
-/// Sine and cosine of 2 pi t for |t| <= 1/2.
+/// Sine and cosine of 2 pi t for |t| <= 1/2, within 1.2e-7.
 std::pair<Val, Val> sinCosOfTurn(Val t);
-/// Sine and cosine of x radians, |x| <= 1e6, absolute error at most 2e-7.
-std::pair<Val, Val> sinCos(Val x);
 
 /// Memory of one element type, with the shape that the plan gives it.
 class Buffer {
 public:
   Buffer() = default;
-  Buffer(Val pointer, mlir::Type element, mlir::ArrayRef<int64_t> shape)
+  Buffer(Val pointer, Type element, ArrayRef<int64_t> shape)
       : pointer(pointer), element(element), shape(shape.begin(), shape.end()) {}
 
   explicit operator bool() const { return static_cast<bool>(pointer); }
@@ -151,11 +150,11 @@ public:
   void store(Val value, int64_t index, Val mask = {}) const;
 
   Val pointer;
-  mlir::Type element;
-  mlir::SmallVector<int64_t> shape;
+  Type element;
+  SmallVector<int64_t> shape;
 
 private:
-  mlir::Value address(Val index) const;
+  Value address(Val index) const;
 };
 
 /// A bound of a loop: a value or a number.
@@ -173,97 +172,97 @@ struct Tile {
 
 class KernelBuilder {
 public:
-  using Vals = mlir::SmallVector<Val>;
+  using Vals = SmallVector<Val>;
 
   explicit KernelBuilder(KernelFrame &frame);
 
   // ---- types and constants
-  mlir::Type f32() { return builder.getF32Type(); }
-  mlir::Type f64() { return builder.getF64Type(); }
-  mlir::Type i1() { return builder.getI1Type(); }
-  mlir::Type i32() { return builder.getI32Type(); }
-  mlir::Type i64() { return builder.getI64Type(); }
-  mlir::Type vectorOf(mlir::Type element, int64_t lanes = kLanes);
+  Type f32() { return builder.getF32Type(); }
+  Type f64() { return builder.getF64Type(); }
+  Type i1() { return builder.getI1Type(); }
+  Type i32() { return builder.getI32Type(); }
+  Type i64() { return builder.getI64Type(); }
+  Type vectorOf(Type element, int64_t lanes = kLanes);
   /// A constant of a scalar or vector type, placed once at the head of the function.
-  Val constant(double number, mlir::Type type);
-  Val constant(int64_t number, mlir::Type type);
-  Val constant(int number, mlir::Type type) { return constant(static_cast<int64_t>(number), type); }
+  Val constant(double number, Type type);
+  Val constant(int64_t number, Type type);
+  Val constant(int number, Type type) { return constant(static_cast<int64_t>(number), type); }
   Val index(int64_t number) { return constant(number, i64()); }
   Val index(IndexArg argument) { return argument.value ? argument.value : index(argument.number); }
   Val boolean(bool value) { return constant(static_cast<int64_t>(value), i1()); }
   /// Zeros of f32.
   Val zeros(int64_t lanes = kLanes) { return constant(0.0, vectorOf(f32(), lanes)); }
   /// 0, 1, 2, ... of an integer type.
-  Val iota(mlir::Type element, int64_t lanes = kLanes);
+  Val iota(Type element, int64_t lanes = kLanes);
   /// The constant mask of the first `count` lanes; null if they are all.
   Val firstLanes(int64_t count, int64_t lanes = kLanes);
   /// The mask of the lanes below a count that is known when the kernel runs (i64).
   Val lanesBelow(Val count, int64_t lanes = kLanes);
 
   // ---- operands
-  mlir::Type operandType(unsigned number);
+  Type operandType(unsigned number);
   unsigned numOperands();
   Buffer operand(unsigned number);
   Val scalar(unsigned number);
   /// A buffer in the calling thread's scratch; buffers don't overlap, each is aligned to 64 bytes.
-  Buffer scratch(mlir::Type element, mlir::ArrayRef<int64_t> shape);
+  Buffer scratch(Type element, ArrayRef<int64_t> shape);
   int64_t scratchBytes() const { return numScratchBytes; }
   /// Constants in the object's read-only data.
-  Buffer table(mlir::ArrayRef<double> values);
+  Buffer table(ArrayRef<double> values);
   /// The list of tiles in operand `number` at entry `index`.
   Tile tile(unsigned number, Val index);
   /// map[group] of a map that is known now, as an index.
-  Val lookUp(mlir::ArrayRef<int64_t> map, Val group);
+  Val lookUp(ArrayRef<int64_t> map, Val group);
 
   // ---- control
-  void units(mlir::function_ref<void(Val unit)> body);
-  void loop(IndexArg lower, IndexArg upper, IndexArg step, mlir::function_ref<void(Val)> body);
-  Vals loop(IndexArg lower, IndexArg upper, IndexArg step, mlir::ArrayRef<Val> initial,
-            mlir::function_ref<Vals(Val, mlir::ArrayRef<Val>)> body);
-  void when(Val condition, mlir::function_ref<void()> then);
-  void when(Val condition, mlir::function_ref<void()> then, mlir::function_ref<void()> otherwise);
-  Vals choose(Val condition, mlir::function_ref<Vals()> then, mlir::function_ref<Vals()> otherwise);
+  void units(function_ref<void(Val unit)> body);
+  void loop(IndexArg lower, IndexArg upper, IndexArg step, function_ref<void(Val)> body);
+  Vals loop(IndexArg lower, IndexArg upper, IndexArg step, ArrayRef<Val> initial,
+            function_ref<Vals(Val, ArrayRef<Val>)> body);
+  void when(Val condition, function_ref<void()> then);
+  void when(Val condition, function_ref<void()> then, function_ref<void()> otherwise);
+  Vals choose(Val condition, function_ref<Vals()> then, function_ref<Vals()> otherwise);
 
   // ---- rows of static width, in vectors of kLanes
   /// Calls the body for each vector of columns; the mask is null but for a partial last vector.
-  void columns(int64_t width, mlir::function_ref<void(Val column, Val mask)> body);
+  void columns(int64_t width, function_ref<void(Val column, Val mask)> body);
   /// Folds a row into kLanes lanes per quantity: vector j of the row goes to accumulator j % 4, accumulators are joined as
   /// (0 with 1) with (2 with 3) by `join`. `initial` are scalars or vectors that change nothing when joined.
-  Vals foldColumns(int64_t width, mlir::ArrayRef<Val> initial,
-                   mlir::function_ref<Vals(Val column, Val mask, mlir::ArrayRef<Val>)> body,
-                   mlir::function_ref<Val(Val, Val)> join);
+  Vals foldColumns(int64_t width, ArrayRef<Val> initial,
+                   function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body,
+                   function_ref<Val(Val, Val)> join);
   /// foldColumns for sums of f32, then over the lanes: one scalar per quantity.
   Vals sumColumns(int64_t width, int64_t numSums,
-                  mlir::function_ref<Vals(Val column, Val mask, mlir::ArrayRef<Val>)> body);
+                  function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body);
 
   // ---- vectors
   Val broadcast(Val scalar, int64_t lanes = kLanes);
   Val extract(Val vector, int64_t lane);
-  Val shuffle(Val a, Val b, mlir::ArrayRef<int64_t> lanes);
+  Val shuffle(Val a, Val b, ArrayRef<int64_t> lanes);
   /// Over the lanes by halves: lane i with lane i + n/2, and so on.
-  Val reduce(Val vector, mlir::function_ref<Val(Val, Val)> join);
+  Val reduce(Val vector, function_ref<Val(Val, Val)> join);
   Val sum(Val vector);
   Val anyOf(Val mask);
 
   // ---- conversions, elementwise
   /// Integer to integer (sign-extending or cutting), integer to float, float to integer (towards zero), float to float.
-  Val cast(Val value, mlir::Type element);
-  /// As cast, but integers are taken as unsigned.
-  Val castUnsigned(Val value, mlir::Type element);
-  Val bitcast(Val value, mlir::Type element);
+  Val convert(Val value, Type element);
+  /// As convert, but integers are taken as unsigned.
+  Val convertUnsigned(Val value, Type element);
+  Val bitcast(Val value, Type element);
 
-  mlir::OpBuilder &builder;
-  mlir::Location loc;
+  OpBuilder &builder;
+  Location loc;
   KernelFrame &frame;
 
 private:
-  Val constantOf(mlir::TypedAttr attribute);
+  Val constantOf(TypedAttr attribute);
 
   int64_t numScratchBytes = 0;
   int64_t numTables = 0;
-  llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
+  llvm::DenseMap<Attribute, Value> constants;
 };
 
-} // namespace motley::codegen
+} // namespace mlir::motley::codegen
 
 #endif // MOTLEY_CODEGEN_CPU_KERNELBUILDER_H
