@@ -155,7 +155,10 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
   let hasRegionVerifier = 1;
 }
 
-def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ByModalityOp", "GroupedMatmulOp", "MapOp"]>]> {
+def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike,
+    PredOpTrait<"parent is by_modality, grouped_matmul, map or plan.kernel", CPred<[{
+      ::llvm::isa_and_nonnull<ByModalityOp, GroupedMatmulOp, MapOp>($_op.getParentOp()) ||
+      ($_op.getParentOp() && $_op.getParentOp()->getName().getStringRef() == "plan.kernel")}]>>]> {
   let summary = "the values of a region";
   let description = [{
     Tensors in a case of by_modality; scalars in an epilogue or a map.

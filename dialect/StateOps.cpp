@@ -100,6 +100,8 @@ LogicalResult TrainOp::verify() {
 }
 
 LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getLosses()) // consumed by derive-functions
+    return success();
   auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getFunctionAttr());
   if (!function) /*train_c1*/
     return emitOpError() << "names " << getFunctionAttr() << ", which is not a function of this module";
@@ -117,6 +119,13 @@ LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (!function.getResultAttr(i, kLossAttrName))
       return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has no motley.loss name";
   }
+  return success();
+}
+
+LogicalResult BackwardOp::verify() {
+  for (auto [loss, cotangent] : llvm::zip(getLosses(), getCotangents())) /*backward_c1*/
+    if (loss.getType() != cotangent.getType())
+      return emitOpError() << "has a loss of type " << loss.getType() << " and its cotangent of type " << cotangent.getType();
   return success();
 }
 

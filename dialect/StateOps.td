@@ -98,7 +98,7 @@ def TrainOp : MotleyOp<"train", [HasParent<"::mlir::ModuleOp">, DeclareOpInterfa
 
     Constraints:
     * C1: the symbol names a function whose arguments all carry `motley.field` and whose results are all tensor<Rxf32>, one
-      loss per row and result, named by `motley.loss`.
+      loss per row and result, named by `motley.loss`. Once derive-functions has consumed the function, `losses` holds the names.
     * C2: 0 <= beta1, beta2 < 1; epsilon > 0; weight_decay, clip >= 0.
 
     Example:
@@ -108,11 +108,34 @@ def TrainOp : MotleyOp<"train", [HasParent<"::mlir::ModuleOp">, DeclareOpInterfa
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$function, F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon, F64Attr:$weight_decay,
-                       F64Attr:$clip);
+                       F64Attr:$clip, OptionalAttr<StrArrayAttr>:$losses);
   let assemblyFormat = [{
-    $function `adamw` `beta1` $beta1 `beta2` $beta2 `epsilon` $epsilon `weight_decay` $weight_decay `clip` $clip attr-dict
+    $function `adamw` `beta1` $beta1 `beta2` $beta2 `epsilon` $epsilon `weight_decay` $weight_decay `clip` $clip
+    (`losses` $losses^)? attr-dict
   }];
   let hasVerifier = 1;
+}
+
+def BackwardOp : MotleyOp<"backward", [SameVariadicOperandSize]> {
+  let summary = "asks for the gradients of the variables that these losses depend on";
+  let description = [{
+    Given cotangents of per-row losses, differentiate replaces this operation by the adjoints of everything that the losses
+    depend on; they write the gradients of banks. `add` says whether the first write of each gradient adds or overwrites.
+
+    Constraints:
+    * C1: one cotangent per loss, of its type.
+
+    Example:
+
+    ```mlir
+    motley.backward (%ce, %z) cotangents (%dce, %dz) add %add : (tensor<64xf32>, tensor<64xf32>), (tensor<64xf32>, tensor<64xf32>)
+    ```
+  }];
+  let arguments = (ins Variadic<TensorRankOf<[F32], [1]>>:$losses, Variadic<TensorRankOf<[F32], [1]>>:$cotangents, I1:$add);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    `(` $losses `)` `cotangents` `(` $cotangents `)` `add` $add attr-dict `:` `(` type($losses) `)` `,` `(` type($cotangents) `)`
+  }];
 }
 
 def InitialiseOp : MotleyOp<"initialise", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
