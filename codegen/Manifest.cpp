@@ -143,7 +143,7 @@ private:
                                 << " ranges; a bank of vectors has one range, and a bank of rows one variable";
     llvm::SmallSetVector<plan::Slot, 4> used;
     for (const StepSignature &step : steps) {
-      for (auto op : step.step.getBody().getOps<plan::StateOp>()) {
+      for (auto op : plan::StepOp(step.step).getBody().getOps<plan::StateOp>()) {
         if (op.getBank() != bank.getSymName())
           continue;
         if (op.getBuffer().getType() != MemRefType::get(shape, Float32Type::get(bank.getContext())))
