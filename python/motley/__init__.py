@@ -1,0 +1,18 @@
+"""Motley: models whose parameters depend on what a token is.
+
+A model is written with `motley.nn`, traced into MLIR text, compiled to one shared object, and trained by the runtime.
+Importing the package starts nothing: the compiler and the runtime are loaded when they are first used.
+"""
+
+from . import nn
+from .errors import Error, InternalError
+from .hyperparameters import Hyperparameters
+from .modalities import Data, Modalities, Modality, Towers
+from .model_file import ModelText, read_model
+from .program import trace
+from .trace import Tensor, Tokens
+
+__version__ = "0.1.0"
+
+__all__ = ["Data", "Error", "Hyperparameters", "InternalError", "Modalities", "Modality", "ModelText", "Tensor", "Tokens",
+           "Towers", "nn", "read_model", "trace"]

@@ -1,0 +1,112 @@
+"""From a module to the text of a whole program: modalities, variables, ``@loss`` and how it is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import Error, kind
+from .hyperparameters import Hyperparameters
+from .location import Location
+from .modalities import Data
+from .nn.module import Module, Parameter, walk
+from .trace import Tensor, Tokens, Tracer, number
+
+
+def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparameters | None = None) -> str:
+    """Trace ``model.loss(tokens)`` into MLIR text.
+
+    Parameters
+    ----------
+    model : Module
+        With a method ``loss(tokens)`` that returns a tensor [R] of one loss for each row, or a dictionary of them by name.
+    data : Data
+        Its modalities.
+    rows : int, optional
+        R; by default ``data.rows``.
+    train : Hyperparameters, optional
+
+    Returns
+    -------
+    str
+        Level 1 of the compiler.
+
+    Raises
+    ------
+    Error
+        At the user's line.
+    """
+    if not isinstance(model, Module):
+        raise Error(f"model is {kind(model)}; expected an nn.Module")
+    if not callable(getattr(model, "loss", None)):
+        raise Error(f"{type(model).__name__} has no method loss(tokens)", model.location)
+    parameters = _named(model, data)
+    names = {id(value): name for name, value in walk(model)}
+    tracer = Tracer(data.modalities, rows or data.rows, names)
+    losses = _losses(model.loss(Tokens(tracer)), model, tracer)
+    for name, parameter in parameters.items():
+        if id(parameter) not in tracer.used:
+            raise Error(f"parameter '{name}' is never used by loss; use its module or remove it", parameter.location)
+    lines = [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
+    lines += [_variable(name, parameter) for name, parameter in parameters.items()]
+    lines += _function(tracer, losses, _line_of(model.loss))
+    lines.append(_train(train or Hyperparameters()))
+    return "\n".join(lines) + "\n"
+
+
+def _named(model: Module, data: Data) -> dict[str, Parameter]:
+    taken: dict[str, Parameter | None] = {name: None for name in data.modalities.names}
+    taken["loss"] = None
+    found: dict[str, Parameter] = {}
+    for name, parameter in model.named_parameters():
+        if name in taken:
+            other = taken[name]
+            what = "another parameter" if other else "a modality" if name != "loss" else "the function"
+            raise Error(f"parameter '{name}' has the name of {what}; rename the attribute that holds it", parameter.location)
+        if not all(part.isidentifier() or part.isdigit() for part in name.split(".")) or not name[0].isidentifier():
+            raise Error(f"parameter name '{name}' is not made of plain identifiers", parameter.location)
+        taken[name] = found[name] = parameter
+    return found
+
+
+def _losses(returned: Any, model: Module, tracer: Tracer) -> dict[str, Tensor]:
+    place = _line_of(model.loss)
+    losses = {"loss": returned} if isinstance(returned, Tensor) else returned
+    if not isinstance(losses, dict) or not losses:
+        raise Error(f"loss returned {returned!r}; expected a tensor [R] or a dictionary of them by name, as nn.CrossEntropy "
+                    f"makes", place)
+    for name, value in losses.items():
+        if not isinstance(value, Tensor) or value.shape != (tracer.rows,) or value.dtype != "f32":
+            raise Error(f"loss '{name}' is {value!r}; expected one f32 for each row, tensor<{tracer.rows}xf32>", place)
+        tracer.check_visible(value)
+    return losses
+
+
+def _line_of(method: Any) -> Location | None:
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code else None
+
+
+def _place(location: Location | None) -> str:
+    return f" {location.to_mlir()}" if location else ""
+
+
+def _variable(name: str, parameter: Parameter) -> str:
+    shape = "x".join(map(str, parameter.shape))
+    return (f"motley.variable @{name} : tensor<{shape}xf32> init {parameter.init} {number(parameter.scale)}"
+            + _place(parameter.location))
+
+
+def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | None) -> list[str]:
+    arguments = ", ".join(f"{tensor.name}: {tensor.type} {{motley.field = #motley.field<{field}>}}{_place(place)}"
+                          for field, (tensor, place) in tracer.fields.items())
+    results = ", ".join(f'{value.type} {{motley.loss = "{name}"}}' for name, value in losses.items())
+    values = ", ".join(value.name for value in losses.values())
+    types = ", ".join(value.type for value in losses.values())
+    return [f"func.func @loss({arguments}) -> ({results}) {{", *tracer.lines,
+            f"  return {values} : {types}{_place(location)}", f"}}{_place(location)}"]
+
+
+def _train(train: Hyperparameters) -> str:
+    settings = " ".join(f"{name} {number(getattr(train, name))}"
+                        for name in ("beta1", "beta2", "epsilon", "weight_decay", "clip"))
+    return f"motley.train @loss adamw {settings}"
