@@ -12,7 +12,7 @@ def GroupByOp : MotleyOp<"group_by", [Pure]> {
     groups. Without ids, all live rows are group 0.
 
     Constraints:
-    * C1: bound equals the R of the ids.
+    * C1: bound equals the R of the ids; without ids there is one group.
     * C2 (when it runs): 0 <= ids[r] < G for live rows.
 
     Example:

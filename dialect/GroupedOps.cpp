@@ -4,34 +4,42 @@
 using namespace mlir;
 using namespace mlir::motley;
 
-/// The bank that an operation names, whose variables have the given rank.
-static FailureOr<BankOp> findBank(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name, int64_t rank) {
+/// A bank that an operation names, and the types of its ranges.
+struct UsedBank {
+  int64_t numMembers;
+  SmallVector<RankedTensorType> ranges;
+};
+
+/// The bank of the name, whose variables have the given rank. Where the bank itself is broken, the error is the bank's.
+static FailureOr<UsedBank> findBank(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name,
+                                    int64_t rank) {
   auto bank = symbols.lookupNearestSymbolFrom<BankOp>(op, name);
   if (!bank)
     return op->emitOpError() << "names " << name << ", which is not a motley.bank";
-  if (!bank.getVariable(0, 0))
-    return op->emitOpError() << "names " << name << ", whose first entry is not a variable";
-  if (bank.getRangeType(0).getRank() != rank)
-    return op->emitOpError() << "needs a bank of rank " << rank << ", " << name << " holds " << bank.getRangeType(0);
-  return bank;
+  FailureOr<SmallVector<RankedTensorType>> ranges = bank.verifyMembers(symbols);
+  if (failed(ranges))
+    return failure();
+  if (ranges->front().getRank() != rank)
+    return op->emitOpError() << "needs a bank of rank " << rank << ", " << name << " holds " << ranges->front();
+  return UsedBank{bank.getNumMembers(), std::move(*ranges)};
 }
 
-static LogicalResult verifyMap(Operation *op, BankOp bank, ArrayRef<int64_t> map, GroupsType groups) {
+static LogicalResult verifyMap(Operation *op, const UsedBank &bank, ArrayRef<int64_t> map, GroupsType groups) {
   if (static_cast<int64_t>(map.size()) != groups.getNumGroups())
     return op->emitOpError() << "maps " << map.size() << " groups, the table has " << groups.getNumGroups();
   for (int64_t member : map)
-    if (member < -1 || member >= bank.getNumMembers())
-      return op->emitOpError() << "maps a group to member " << member << " of a bank with " << bank.getNumMembers();
+    if (member < -1 || member >= bank.numMembers)
+      return op->emitOpError() << "maps a group to member " << member << " of a bank with " << bank.numMembers;
   return success();
 }
 
-static LogicalResult verifyRanges(Operation *op, BankOp bank, ArrayRef<int64_t> ranges) {
+static LogicalResult verifyRanges(Operation *op, const UsedBank &bank, ArrayRef<int64_t> ranges) {
   llvm::SmallDenseSet<int64_t> seen;
   if (ranges.empty())
     return op->emitOpError("names no column range");
   for (int64_t range : ranges)
-    if (range < 0 || range >= bank.getNumRanges() || !seen.insert(range).second)
-      return op->emitOpError() << "names range " << range << ", expected distinct ranges below " << bank.getNumRanges();
+    if (range < 0 || range >= static_cast<int64_t>(bank.ranges.size()) || !seen.insert(range).second)
+      return op->emitOpError() << "names range " << range << ", expected distinct ranges below " << bank.ranges.size();
   return success();
 }
 
@@ -42,25 +50,47 @@ static LogicalResult verifyRows(Operation *op, StringRef what, Type type, int64_
   return success();
 }
 
-LogicalResult GroupedMatmulOp::verify() {
-  if (getEpilogue().empty()) {
-    if (!getExtras().empty()) /*grouped_matmul_c3*/
-      return emitOpError("has extra operands but no epilogue");
-    return success();
-  }
-  Block &body = getEpilogue().front(); /*grouped_matmul_c4*/
-  size_t numAccumulators = getTransposed() ? 1 : getRanges().size();
-  if (body.getNumArguments() != numAccumulators + getExtras().size())
-    return emitOpError() << "has an epilogue of " << body.getNumArguments() << " arguments, expected "
-                         << numAccumulators << " accumulators and " << getExtras().size() << " extras";
+/// What epilogues and maps have in common: one block on f32, of elementwise operations that see nothing outside.
+static LogicalResult verifyScalarRegion(Operation *op, Region &region, size_t numArguments) {
+  Block &body = region.front();
+  if (body.getNumArguments() != numArguments)
+    return op->emitOpError() << "has a region of " << body.getNumArguments() << " arguments, expected " << numArguments;
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
-  if (!yield || yield.getNumOperands() != getNumResults())
-    return emitOpError() << "has " << getNumResults() << " results, its epilogue must yield as many";
+  if (!yield || yield.getNumOperands() != op->getNumResults())
+    return op->emitOpError() << "has " << op->getNumResults() << " results, its region must yield as many";
   for (Type type :
-       llvm::concat<const Type>(SmallVector<Type>(body.getArgumentTypes()), SmallVector<Type>(yield.getOperandTypes())))
+       llvm::concat<Type>(SmallVector<Type>(body.getArgumentTypes()), SmallVector<Type>(yield->getOperandTypes())))
     if (!type.isF32())
-      return emitOpError() << "has an epilogue on " << type << ", expected f32";
+      return op->emitOpError() << "has a region on " << type << ", expected f32";
   return success();
+}
+
+/// The operations of a region that verifyScalarRegion accepted.
+static LogicalResult verifyScalarOperations(Block &body) {
+  for (Operation &inner : body) {
+    if (&inner != body.getTerminator() && !inner.hasTrait<OpTrait::Elementwise>() &&
+        !inner.hasTrait<OpTrait::ConstantLike>())
+      return inner.emitOpError("is not elementwise, so it cannot stand in a region that is applied to each element");
+    for (Value operand : inner.getOperands())
+      if (operand.getParentBlock() != &body)
+        return inner.emitOpError("reads a value from outside a region that sees only its arguments");
+  }
+  return success();
+}
+
+LogicalResult GroupedMatmulOp::verify() {
+  if (getEpilogue().empty() && !getExtras().empty()) /*grouped_matmul_c3*/
+    return emitOpError("has extra operands but no epilogue");
+  return success();
+}
+
+LogicalResult GroupedMatmulOp::verifyRegions() {
+  if (getEpilogue().empty())
+    return success();
+  size_t numAccumulators = getTransposed() ? 1 : getRanges().size();
+  if (failed(verifyScalarRegion(*this, getEpilogue(), numAccumulators + getExtras().size()))) /*grouped_matmul_c4*/
+    return failure();
+  return verifyScalarOperations(getEpilogue().front()); /*grouped_matmul_c5*/
 }
 
 LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -68,10 +98,10 @@ LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) 
   if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) ||
       failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
-  int64_t rows = getGroups().getType().getBound(), depth = bank->getRangeType(0).getDimSize(0);
+  int64_t rows = getGroups().getType().getBound(), depth = bank->ranges[0].getDimSize(0);
   SmallVector<int64_t> widths;
   for (int64_t range : getRanges())
-    widths.push_back(bank->getRangeType(range).getDimSize(1));
+    widths.push_back(bank->ranges[range].getDimSize(1));
   if (getInputs().size() != (getTransposed() ? widths.size() : 1)) /*grouped_matmul_c2*/
     return emitOpError() << "has " << getInputs().size() << " inputs, expected "
                          << (getTransposed() ? widths.size() : 1);
@@ -109,12 +139,11 @@ LogicalResult GroupedOuterOp::verifySymbolUses(SymbolTableCollection &symbols) {
       failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
   int64_t rows = getGroups().getType().getBound();
-  if (failed(verifyRows(*this, "input", getInput().getType(), rows,
-                        bank->getRangeType(0).getDimSize(0)))) /*grouped_outer_c2*/
+  if (failed(
+          verifyRows(*this, "input", getInput().getType(), rows, bank->ranges[0].getDimSize(0)))) /*grouped_outer_c2*/
     return failure();
   for (auto [i, cotangent] : llvm::enumerate(getCotangents())) /*grouped_outer_c2*/
-    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows,
-                          bank->getRangeType(getRanges()[i]).getDimSize(1))))
+    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows, bank->ranges[getRanges()[i]].getDimSize(1))))
       return failure();
   return success();
 }
@@ -125,9 +154,9 @@ static LogicalResult verifyVectors(Operation *op, SymbolTableCollection &symbols
   auto bank = findBank(op, symbols, name, 1);
   if (failed(bank) || failed(verifyMap(op, *bank, map, groups)))
     return failure();
-  if (bank->getNumRanges() != 1 || bank->getRangeType(0).getDimSize(0) != width)
+  if (bank->ranges.size() != 1 || bank->ranges[0].getDimSize(0) != width)
     return op->emitOpError() << "needs vectors of " << width << " elements in one range, " << name << " holds "
-                             << bank->getNumRanges() << " of " << bank->getRangeType(0);
+                             << bank->ranges.size() << " of " << bank->ranges[0];
   return success();
 }
 
@@ -137,31 +166,32 @@ static LogicalResult verifyBound(Operation *op, Value rows, GroupsType groups) {
   return success();
 }
 
-LogicalResult GroupedBiasOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_bias_c1*/
-  if (failed(verifyBound(*this, getInput(), getGroups().getType())))
+LogicalResult GroupedBiasOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyBound(*this, getInput(), getGroups().getType()))) /*grouped_bias_c1*/
     return failure();
   return verifyVectors(*this, symbols, getBankAttr(), getMap(), getGroups().getType(), numColumns(getInput()));
 }
 
-LogicalResult GroupedSumOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_sum_c1*/
-  if (failed(verifyBound(*this, getCotangent(), getGroups().getType())))
+LogicalResult GroupedSumOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyBound(*this, getCotangent(), getGroups().getType()))) /*grouped_sum_c1*/
     return failure();
   return verifyVectors(*this, symbols, getBankAttr(), getMap(), getGroups().getType(), numColumns(getCotangent()));
 }
 
 template <typename OpT> static LogicalResult verifyNorm(OpT op, SymbolTableCollection &symbols) {
+  GroupsType groups = op.getGroups().getType();
   int64_t width = numColumns(op.getInput()), heads = op.getHeads();
   if (heads < 1 || width % heads != 0) /*grouped_norm_c1*/
     return op.emitOpError() << "has " << heads << " heads, which do not divide the width " << width;
-  if (!(op.getEpsilon().convertToDouble() > 0)) /*grouped_norm_c1*/
-    return op.emitOpError() << "needs epsilon > 0, got " << op.getEpsilon().convertToDouble();
-  if (failed(verifyBound(op, op.getInput(), op.getGroups().getType())) || /*grouped_norm_c1*/
-      failed(verifyVectors(op, symbols, op.getGainAttr(), op.getMap(), op.getGroups().getType(), width / heads)))
+  if (!isPositive(op.getEpsilon())) /*grouped_norm_c1*/
+    return op.emitOpError() << "needs a positive, finite epsilon, got " << op.getEpsilon().convertToDouble();
+  if (failed(verifyBound(op, op.getInput(), groups)) || /*grouped_norm_c1*/
+      failed(verifyVectors(op, symbols, op.getGainAttr(), op.getMap(), groups, width / heads)))
     return failure();
   if (op.getBiasAttr()) {
     if (op.getKind() == NormKind::rms) /*grouped_norm_c2*/
       return op.emitOpError("of kind rms has no bias");
-    if (failed(verifyVectors(op, symbols, op.getBiasAttr(), op.getMap(), op.getGroups().getType(), width / heads)))
+    if (failed(verifyVectors(op, symbols, op.getBiasAttr(), op.getMap(), groups, width / heads))) /*grouped_norm_c1*/
       return failure();
   }
   return verifyRows(op, "statistics", op.getStatistics().getType(), numRows(op.getInput()), /*grouped_norm_c2*/
@@ -169,7 +199,7 @@ template <typename OpT> static LogicalResult verifyNorm(OpT op, SymbolTableColle
 }
 LogicalResult GroupedNormOp::verifySymbolUses(SymbolTableCollection &symbols) { return verifyNorm(*this, symbols); }
 LogicalResult GroupedNormBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyNorm(*this, symbols);
+  return verifyNorm(*this, symbols); /*grouped_norm_backward_c1*/ /*grouped_norm_backward_c2*/
 }
 
 template <typename OpT> static LogicalResult verifyAttention(OpT op) {
@@ -183,18 +213,30 @@ template <typename OpT> static LogicalResult verifyAttention(OpT op) {
       return failure();
   if (op.getMask() == Mask::span && !op.getSpan()) /*grouped_attention_c2*/
     return op.emitOpError("with mask span needs the spans of the rows");
+  for (Value field : {op.getOrder(), op.getSpan()}) /*grouped_attention_c2*/
+    if (field && numRows(field) != rows)
+      return op.emitOpError() << "has a field of " << numRows(field) << " rows, the query has " << rows;
+  if (!op.getScale().isFinite()) /*grouped_attention_c2*/
+    return op.emitOpError() << "needs a finite scale, got " << op.getScale().convertToDouble();
   if (failed(verifyBound(op, op.getQuery(), op.getGroups().getType()))) /*grouped_attention_c2*/
     return failure();
   return verifyRows(op, "log_sum_exp", op.getLogSumExp().getType(), rows, heads); /*grouped_attention_c2*/
 }
 LogicalResult GroupedAttentionOp::verifySymbolUses(SymbolTableCollection &) { return verifyAttention(*this); }
 LogicalResult GroupedAttentionBackwardOp::verifySymbolUses(SymbolTableCollection &) {
-  if (failed(verifyAttention(*this)))
+  if (failed(verifyAttention(*this))) /*grouped_attention_backward_c1*/
     return failure();
-  if (getDquery().getType() != getQuery().getType() || getDkey().getType() != getKey().getType() ||
-      getDvalue().getType() != getValue().getType() || getCotangent().getType() != getQuery().getType() ||
-      getOutput().getType() != getQuery().getType()) /*grouped_attention_backward_c1*/
-    return emitOpError("has cotangents whose types differ from what they belong to");
+  struct Pair {
+    Value cotangent, of;
+    StringRef what;
+  };
+  for (const Pair &pair :
+       {Pair{getDquery(), getQuery(), "cotangent of the query"}, Pair{getDkey(), getKey(), "cotangent of the key"},
+        Pair{getDvalue(), getValue(), "cotangent of the value"}, Pair{getCotangent(), getQuery(), "cotangent"},
+        Pair{getOutput(), getQuery(), "output"}}) /*grouped_attention_backward_c1*/
+    if (pair.cotangent.getType() != pair.of.getType())
+      return emitOpError() << pair.what << " has type " << pair.cotangent.getType() << ", expected "
+                           << pair.of.getType();
   return success();
 }
 
@@ -203,73 +245,74 @@ static FailureOr<RankedTensorType> verifyTable(Operation *op, SymbolTableCollect
   auto bank = findBank(op, symbols, name, 2);
   if (failed(bank))
     return failure();
-  if (bank->getNumMembers() != 1 || bank->getNumRanges() != 1)
-    return op->emitOpError() << "needs a bank with one member and one range, " << name << " has "
-                             << bank->getNumMembers() << " and " << bank->getNumRanges();
-  return bank->getRangeType(0);
+  if (bank->numMembers != 1 || bank->ranges.size() != 1)
+    return op->emitOpError() << "needs a bank with one member and one range, " << name << " has " << bank->numMembers
+                             << " and " << bank->ranges.size();
+  return bank->ranges[0];
 }
 
-LogicalResult GroupedEmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_c1*/
+LogicalResult GroupedEmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto table = verifyTable(*this, symbols, getBankAttr());
-  if (failed(table) || failed(verifyBound(*this, getTokens(), getGroups().getType())))
+  if (failed(table) || failed(verifyBound(*this, getTokens(), getGroups().getType()))) /*grouped_embedding_c1*/
     return failure();
   return verifyRows(*this, "result", getResult().getType(), numRows(getTokens()), table->getDimSize(1));
 }
 
-LogicalResult
-GroupedEmbeddingBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) { /*grouped_embedding_backward_c1*/
+LogicalResult GroupedEmbeddingBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto table = verifyTable(*this, symbols, getBankAttr());
   if (failed(table) || failed(verifyBound(*this, getCotangent(), getGroups().getType())))
     return failure();
-  if (getGroups().getType().getNumGroups() != table->getDimSize(0))
+  if (getGroups().getType().getNumGroups() != table->getDimSize(0)) /*grouped_embedding_backward_c1*/
     return emitOpError() << "has " << getGroups().getType().getNumGroups() << " groups for a table of "
                          << table->getDimSize(0) << " rows";
   return verifyRows(*this, "cotangent", getCotangent().getType(), numRows(getCotangent()), table->getDimSize(1));
 }
 
-template <typename OpT>
-static LogicalResult verifyCrossEntropy(OpT op, SymbolTableCollection &symbols) { /*grouped_cross_entropy_c1*/
+template <typename OpT> static LogicalResult verifyCrossEntropy(OpT op, SymbolTableCollection &symbols) {
   auto head = verifyTable(op, symbols, op.getBankAttr());
-  if (failed(head) || failed(verifyBound(op, op.getInput(), op.getGroups().getType())) ||
+  if (failed(head) || failed(verifyBound(op, op.getInput(), op.getGroups().getType())) || /*grouped_cross_entropy_c1*/
       failed(verifyRows(op, "input", op.getInput().getType(), numRows(op.getInput()), head->getDimSize(0))))
     return failure();
-  for (Value value : {Value(op.getTargets()), Value(op.getCe()), Value(op.getZ())})
+  for (Value value : {Value(op.getTargets()), Value(op.getCe()), Value(op.getZ())}) /*grouped_cross_entropy_c1*/
     if (numRows(value) != numRows(op.getInput()))
       return op.emitOpError() << "has " << numRows(op.getInput()) << " rows, but a target or result has "
                               << numRows(value);
+  if (!isNotNegative(op.getZLoss())) /*grouped_cross_entropy_c1*/
+    return op.emitOpError() << "needs a finite z_loss that is not negative, got " << op.getZLoss().convertToDouble();
   return success();
 }
 LogicalResult GroupedCrossEntropyOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyCrossEntropy(*this, symbols);
 }
 LogicalResult GroupedCrossEntropyBackwardOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyCrossEntropy(*this, symbols)))
+  if (failed(verifyCrossEntropy(*this, symbols))) /*grouped_cross_entropy_backward_c1*/
     return failure();
-  if (getDinput().getType() != getInput().getType() || numRows(getDce()) != numRows(getInput()) ||
-      numRows(getDz()) != numRows(getInput())) /*grouped_cross_entropy_backward_c1*/
-    return emitOpError("has cotangents whose types differ from what they belong to");
+  for (Value cotangent : {getDce(), getDz()}) /*grouped_cross_entropy_backward_c1*/
+    if (numRows(cotangent) != numRows(getInput()))
+      return emitOpError() << "has " << numRows(getInput()) << " rows, but a cotangent has " << numRows(cotangent);
+  if (getDinput().getType() != getInput().getType()) /*grouped_cross_entropy_backward_c1*/
+    return emitOpError() << "gives a cotangent of type " << getDinput().getType() << " for an input of type "
+                         << getInput().getType();
   return success();
 }
 
 LogicalResult LossSumsOp::verify() {
-  int64_t numModalities = getModalities((*this).getOperation()).size();
-  auto expected =
-      RankedTensorType::get({static_cast<int64_t>(getLosses().size()), numModalities}, Float64Type::get(getContext()));
+  int64_t numModalities = getModalities(*this).size(), numLosses = getLosses().size();
+  if (numModalities == 0 || numLosses == 0) /*loss_sums_c1*/
+    return emitOpError() << "needs a loss and a motley.modality in its module, got " << numLosses << " and "
+                         << numModalities;
+  auto expected = RankedTensorType::get({numLosses, numModalities}, Float64Type::get(getContext()));
   if (getSums().getType() != expected) /*loss_sums_c1*/
     return emitOpError() << "gives " << getSums().getType() << ", expected " << expected;
-  for (Value value : getLosses()) /*loss_sums_c1*/
+  for (Value value : (*this)->getOperands().drop_back()) /*loss_sums_c1*/
     if (failed(verifyBound(*this, value, getGroups().getType())))
       return failure();
-  if (failed(verifyBound(*this, getWeights(), getGroups().getType())))
-    return failure();
-  return verifyBound(*this, getTargets(), getGroups().getType());
+  return success();
 }
 
 LogicalResult MapOp::verify() {
-  auto yield = getBody().empty() ? YieldOp() : dyn_cast<YieldOp>(getBody().front().getTerminator());
-  if (getInputs().empty() || getNumResults() == 0 || !yield || getBody().getNumArguments() != getInputs().size() ||
-      yield.getNumOperands() != getNumResults()) /*map_c1*/
-    return emitOpError() << "needs one f32 argument per input and one yielded f32 per result";
+  if (getInputs().empty() || getNumResults() == 0) /*map_c1*/
+    return emitOpError() << "needs an input and a result, got " << getInputs().size() << " and " << getNumResults();
   Type type = getInputs()[0].getType();
   for (Type other : (*this)->getOperandTypes()) /*map_c1*/
     if (other != type)
@@ -278,4 +321,10 @@ LogicalResult MapOp::verify() {
     if (other != type)
       return emitOpError() << "gives " << other << " from " << type;
   return success();
+}
+
+LogicalResult MapOp::verifyRegions() {
+  if (failed(verifyScalarRegion(*this, getBody(), getInputs().size()))) /*map_c1*/
+    return failure();
+  return verifyScalarOperations(getBody().front()); /*map_c2*/
 }

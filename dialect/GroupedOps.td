@@ -30,6 +30,7 @@ def GroupedMatmulOp : GroupedOp<"grouped_matmul", [Pure, AttrSizedOperandSegment
     * C3: without an epilogue, forward has a result [R, N_i] per range, transposed one result [R, K], and there are no extras.
     * C4: with an epilogue, all accumulators, extras and results have one shape, and the region's arguments and yields are as
       many as described, all f32.
+    * C5: the region holds elementwise operations and constants, and sees nothing but its arguments.
 
     Example:
 
@@ -46,12 +47,13 @@ def GroupedMatmulOp : GroupedOp<"grouped_matmul", [Pure, AttrSizedOperandSegment
   let arguments = (ins UnitAttr:$transposed, FlatSymbolRefAttr:$bank, DenseI64ArrayAttr:$ranges, DenseI64ArrayAttr:$map,
                        Variadic<Rows>:$inputs, GroupsType:$groups, Variadic<Rows>:$extras);
   let results = (outs Variadic<Rows>:$results);
-  let regions = (region AnyRegion:$epilogue);
+  let regions = (region MaxSizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     (`transposed` $transposed^)? $bank `ranges` $ranges `map` $map ` ` `(` $inputs `)` `by` $groups
     (`extra` `(` $extras^ `)`)? attr-dict `:` functional-type(operands, results) (`epilogue` $epilogue^)?
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def GroupedOuterOp : GroupedOp<"grouped_outer"> {
@@ -126,7 +128,7 @@ def GroupedNormOp : GroupedOp<"grouped_norm", [Pure, AllTypesMatch<["input", "re
     1 / sqrt(var + epsilon) in column 2h + 1.
 
     Constraints:
-    * C1: heads >= 1 divides D; epsilon > 0; the banks hold vectors [D / heads], one range; map is as in grouped_matmul;
+    * C1: heads >= 1 divides D; epsilon is positive and finite; the banks hold vectors [D / heads], one range; map is as in grouped_matmul;
       R is the bound of the groups.
     * C2: statistics are [R, heads] for rms, [R, 2 heads] for layer; only `layer` has a bias.
 
@@ -152,7 +154,8 @@ def GroupedNormBackwardOp : GroupedOp<"grouped_norm_backward", [AllTypesMatch<["
     dx = rstd * (a - mean(a) - n mean(a n)). Gain: G[m] (+)= sum over rows (and heads) of dy n; bias: of dy.
 
     Constraints:
-    * C1, C2: as in grouped_norm.
+    * C1: as C1 of grouped_norm.
+    * C2: as C2 of grouped_norm.
 
     Example:
 
@@ -178,7 +181,8 @@ def GroupedAttentionOp : GroupedOp<"grouped_attention", [Pure, AttrSizedOperandS
     slot's row lies. log_sum_exp [R, heads] is the natural logarithm of the sum of the exponentials of the scaled scores.
 
     Constraints:
-    * C1, C2: as in motley.attention; the bound of the groups is R; log_sum_exp is [R, heads].
+    * C1: as C1 of attention.
+    * C2: as C2 of attention; the bound of the groups is R; log_sum_exp is [R, heads].
 
     Example:
 
@@ -203,7 +207,8 @@ def GroupedAttentionBackwardOp : GroupedOp<"grouped_attention_backward", [Pure, 
     (arXiv 2205.14135, appendix B). Scores are computed again, never stored.
 
     Constraints:
-    * C1: types as in grouped_attention; results have the types of query, key, value.
+    * C1: as in grouped_attention; cotangent and output have the type of the query; results have the types of query, key,
+      value.
 
     Example:
 
@@ -313,7 +318,7 @@ def LossSumsOp : MotleyOp<"loss_sums", [Pure]> {
     Modalities are those of the module, in their order. Rows with target -1 count nowhere.
 
     Constraints:
-    * C1: the result is tensor<LxMxf64> with L losses and M modalities; all row tensors have the bound of the groups.
+    * C1: the result is tensor<LxMxf64> with L losses and M modalities, at least one of each; all row tensors have the bound of the groups.
 
     Example:
 
@@ -322,7 +327,7 @@ def LossSumsOp : MotleyOp<"loss_sums", [Pure]> {
     ```
   }];
   let arguments = (ins Variadic<RowFloats>:$losses, RowFloats:$weights, RowInts:$targets, GroupsType:$groups);
-  let results = (outs TensorRankOf<[F64], [2]>:$sums);
+  let results = (outs LossTable:$sums);
   let assemblyFormat = [{
     `(` $losses `)` `weights` $weights `targets` $targets `by` $groups attr-dict `:` functional-type(operands, results)
   }];
@@ -338,8 +343,8 @@ def ScaleOp : MotleyOp<"scale", [Pure, AllTypesMatch<["input", "result"]>]> {
     %y = motley.scale %x by %s : tensor<64xf32>
     ```
   }];
-  let arguments = (ins TensorOf<[F32]>:$input, F32:$factor);
-  let results = (outs TensorOf<[F32]>:$result);
+  let arguments = (ins Floats:$input, F32:$factor);
+  let results = (outs Floats:$result);
   let assemblyFormat = "$input `by` $factor attr-dict `:` type($input)";
 }
 
@@ -350,6 +355,7 @@ def MapOp : MotleyOp<"map", [Pure]> {
 
     Constraints:
     * C1: at least one input and one result, all of one type; arguments and yields are as many, all f32.
+    * C2: as C5 of grouped_matmul.
 
     Example:
 
@@ -361,11 +367,12 @@ def MapOp : MotleyOp<"map", [Pure]> {
     }
     ```
   }];
-  let arguments = (ins Variadic<TensorOf<[F32]>>:$inputs);
-  let results = (outs Variadic<TensorOf<[F32]>>:$results);
+  let arguments = (ins Variadic<Floats>:$inputs);
+  let results = (outs Variadic<Floats>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` attr-dict `:` functional-type(operands, results) $body";
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 #endif // MOTLEY_GROUPED_OPS

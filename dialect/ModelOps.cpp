@@ -56,8 +56,8 @@ LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t width = numColumns(getInput()), heads = getHeads();
   if (heads < 1 || width % heads != 0) /*norm_c1*/
     return emitOpError() << "has " << heads << " heads, which do not divide the width " << width;
-  if (!(getEpsilon().convertToDouble() > 0)) /*norm_c1*/
-    return emitOpError() << "needs epsilon > 0, got " << getEpsilon().convertToDouble();
+  if (!isPositive(getEpsilon())) /*norm_c1*/
+    return emitOpError() << "needs a positive, finite epsilon, got " << getEpsilon().convertToDouble();
   if (getBiasAttr() && getKind() == NormKind::rms) /*norm_c3*/
     return emitOpError("of kind rms has no bias");
   for (auto [name, what] : {std::pair(getGainAttr(), "gain"), std::pair(getBiasAttr(), "bias")}) {
@@ -78,8 +78,8 @@ LogicalResult RopeOp::verify() {
   if (heads < 1 || width % heads != 0 || (width / heads) % 2 != 0) /*rope_c1*/
     return emitOpError() << "needs heads that divide the width into even parts, got " << heads << " heads and width "
                          << width;
-  if (!(getTheta().convertToDouble() > 0)) /*rope_c2*/
-    return emitOpError() << "needs theta > 0, got " << getTheta().convertToDouble();
+  if (!isPositive(getTheta())) /*rope_c2*/
+    return emitOpError() << "needs a positive, finite theta, got " << getTheta().convertToDouble();
   if (numRows(getPosition()) != numRows(getInput())) /*rope_c2*/
     return emitOpError() << "has " << numRows(getPosition()) << " positions for " << numRows(getInput()) << " rows";
   return success();
@@ -100,6 +100,8 @@ LogicalResult AttentionOp::verify() {
   for (Value field : {getDocuments(), getOrder(), getSpan()}) /*attention_c2*/
     if (field && numRows(field) != rows)
       return emitOpError() << "has a field of " << numRows(field) << " rows, the query has " << rows;
+  if (getScale() && !getScale()->isFinite()) /*attention_c2*/
+    return emitOpError() << "needs a finite scale, got " << getScale()->convertToDouble();
   return success();
 }
 
@@ -113,8 +115,8 @@ LogicalResult CrossEntropyOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (Value value : {getTargets(), getCe(), getZ()}) /*cross_entropy_c2*/
     if (numRows(value) != numRows(getInput()))
       return emitOpError() << "has " << numRows(getInput()) << " rows, but a target or result has " << numRows(value);
-  if (!(getZLoss().convertToDouble() >= 0)) /*cross_entropy_c2*/
-    return emitOpError() << "needs z_loss >= 0, got " << getZLoss().convertToDouble();
+  if (!isNotNegative(getZLoss())) /*cross_entropy_c2*/
+    return emitOpError() << "needs a finite z_loss that is not negative, got " << getZLoss().convertToDouble();
   return success();
 }
 
@@ -174,12 +176,17 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (!named.contains(FlatSymbolRefAttr::get(modality.getSymNameAttr())))
       return (emitOpError() << "has no case for @" << modality.getSymName()).attachNote(modality.getLoc())
              << "modality declared here";
+  for (Value result : getResults()) /*by_modality_c1*/
+    if (numRows(result) != numRows(getModality()))
+      return emitOpError() << "has " << numRows(getModality()) << " modalities for " << numRows(result) << " rows";
   return success();
 }
 
 LogicalResult ByModalityOp::verifyRegions() {
   if (getCases().size() != getBodies().size() || getBodies().empty())
     return emitOpError() << "has " << getCases().size() << " cases and " << getBodies().size() << " regions";
+  if (getNumResults() == 0) /*by_modality_c2*/
+    return emitOpError("needs at least one result");
   for (Region &body : getBodies()) {
     auto yield = dyn_cast<YieldOp>(body.front().getTerminator());
     if (!yield || yield.getOperandTypes() != getResultTypes()) /*by_modality_c2*/
@@ -191,5 +198,16 @@ LogicalResult ByModalityOp::verifyRegions() {
         return op.emitOpError("mixes rows, so it cannot stand in a case of by_modality; move it outside");
     }
   }
+  return success();
+}
+
+LogicalResult YieldOp::verify() {
+  Operation *parent = (*this)->getParentOp();
+  // The plan dialect includes this one, so its operation is known here by name.
+  if (!parent || (!isa<ByModalityOp, GroupedMatmulOp, MapOp>(parent) &&
+                  parent->getName().getStringRef() != "plan.kernel")) /*yield_c1*/
+    return emitOpError("must stand in motley.by_modality, motley.grouped_matmul, motley.map or plan.kernel");
+  if (getValues().empty()) /*yield_c2*/
+    return emitOpError("needs at least one value");
   return success();
 }

@@ -54,7 +54,7 @@ def NormOp : MotleyOp<"norm", [Pure, AllTypesMatch<["input", "result"]>, Declare
     gain [D'] is shared by the heads.
 
     Constraints:
-    * C1: heads >= 1 divides D; epsilon > 0.
+    * C1: heads >= 1 divides D; epsilon is positive and finite.
     * C2: the symbols name variables of rank 1 of D / heads elements.
     * C3: only `layer` has a bias.
 
@@ -80,7 +80,7 @@ def RopeOp : MotleyOp<"rope", [Pure, AllTypesMatch<["input", "result"]>, Declare
 
     Constraints:
     * C1: heads >= 1 divides D, and D / heads is even.
-    * C2: theta > 0; positions have the R of the input.
+    * C2: theta is positive and finite; positions have the R of the input.
 
     Example:
 
@@ -104,7 +104,7 @@ def AttentionOp : MotleyOp<"attention", [Pure, AttrSizedOperandSegments, AllType
 
     Constraints:
     * C1: kv_heads divides heads, heads divides the query's width; key and value are [R, kv_heads * D'].
-    * C2: `span` needs spans; fields have the R of the query.
+    * C2: `span` needs spans; fields have the R of the query; scale is finite.
 
     Example:
 
@@ -131,8 +131,8 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
     tensor per result. A row of the result comes from the case that names the row's modality.
 
     Constraints:
-    * C1: every modality of the module appears in exactly one case.
-    * C2: a case yields values of the result types.
+    * C1: every modality of the module appears in exactly one case; the field has the R of the results.
+    * C2: a case yields values of the result types, at least one.
     * C3: a case holds row operations: embedding, linear, norm, rope, elementwise arithmetic and activations, and no attention,
       loss or nested by_modality.
 
@@ -155,13 +155,14 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
   let hasRegionVerifier = 1;
 }
 
-def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike,
-    PredOpTrait<"parent is by_modality, grouped_matmul, map or plan.kernel", CPred<[{
-      ::llvm::isa_and_nonnull<ByModalityOp, GroupedMatmulOp, MapOp>($_op.getParentOp()) ||
-      ($_op.getParentOp() && $_op.getParentOp()->getName().getStringRef() == "plan.kernel")}]>>]> {
+def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike]> {
   let summary = "the values of a region";
   let description = [{
-    Tensors in a case of by_modality; scalars in an epilogue or a map.
+    Tensors in a case of by_modality; scalars in an epilogue, a map or the body of a plan.kernel.
+
+    Constraints:
+    * C1: the parent is a motley.by_modality, motley.grouped_matmul, motley.map or plan.kernel.
+    * C2: there is at least one value.
 
     Example:
 
@@ -171,6 +172,7 @@ def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike,
   }];
   let arguments = (ins Variadic<FloatOrTensor>:$values);
   let assemblyFormat = "$values `:` type($values) attr-dict";
+  let hasVerifier = 1;
 }
 
 def CrossEntropyOp : MotleyOp<"cross_entropy", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -181,7 +183,7 @@ def CrossEntropyOp : MotleyOp<"cross_entropy", [Pure, DeclareOpInterfaceMethods<
 
     Constraints:
     * C1: the symbol names a variable [K, V] with the K of the input.
-    * C2: targets and both results have the R of the input; z_loss >= 0.
+    * C2: targets and both results have the R of the input; z_loss is finite and not negative.
 
     Example:
 

@@ -33,10 +33,11 @@ void MotleyDialect::initialize() {
 }
 
 LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t numGroups, int64_t bound) {
-  if (numGroups < 1)
-    return emitError() << "expected at least one group, got " << numGroups;
-  if (bound < 0)
-    return emitError() << "expected a bound that is not negative, got " << bound;
+  constexpr int64_t limit = std::numeric_limits<int32_t>::max(); // the tables hold i32
+  if (numGroups < 1 || numGroups > limit)
+    return emitError() << "expected 1 to " << limit << " groups, got " << numGroups;
+  if (bound < 1 || bound > limit)
+    return emitError() << "expected a bound of 1 to " << limit << " slots, got " << bound;
   return success();
 }
 
@@ -87,7 +88,7 @@ VariableOp mlir::motley::lookupVariable(Operation *from, FlatSymbolRefAttr symbo
 
 SmallVector<ModalityOp> mlir::motley::getModalities(Operation *from) {
   auto module = isa<ModuleOp>(from) ? cast<ModuleOp>(from) : from->getParentOfType<ModuleOp>();
-  return llvm::to_vector(module.getOps<ModalityOp>());
+  return module ? llvm::to_vector(module.getOps<ModalityOp>()) : SmallVector<ModalityOp>();
 }
 
 LogicalResult MotleyDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned resultIndex,

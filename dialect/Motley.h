@@ -61,6 +61,10 @@ BankOp lookupBank(Operation *from, FlatSymbolRefAttr symbol);
 VariableOp lookupVariable(Operation *from, FlatSymbolRefAttr symbol);
 /// The modalities of the module in their order.
 SmallVector<ModalityOp> getModalities(Operation *from);
+/// Whether a number of an attribute is finite and above zero.
+inline bool isPositive(const APFloat &value) { return value.isFinite() && !value.isZero() && !value.isNegative(); }
+/// Whether a number of an attribute is finite and zero or above.
+inline bool isNotNegative(const APFloat &value) { return value.isFinite() && (value.isZero() || !value.isNegative()); }
 /// The rows and columns of a row tensor.
 inline int64_t numRows(Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(0); }
 inline int64_t numColumns(Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); }

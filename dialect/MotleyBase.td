@@ -35,19 +35,29 @@ def GroupsType : TypeDef<MotleyDialect, "Groups"> {
   let description = [{
     Integers only: `row[s]`, the source row of slot s, slots sorted by group and stable; `offset[g]`, the first slot of group g,
     G + 1 of them; `inverse[r]`, the slot of row r. `bound` is the static number of slots; the live end is `offset[G]`.
-    Here every table is a partition: each live row has exactly one slot.
+    Here every table is a partition: each live row has exactly one slot. There are at least one group and one slot, and at most
+    2^31 - 1 of each: the tables hold i32.
   }];
   let parameters = (ins "int64_t":$numGroups, "int64_t":$bound);
   let assemblyFormat = "`<` $numGroups `,` $bound `>`";
   let genVerifyDecl = 1;
 }
 
+// Tensors have static, positive sizes: R is a constant of the function, and so the arena is static too.
+defvar StaticSizes = CPred<"::llvm::all_of(::llvm::cast<::mlir::RankedTensorType>($_self).getShape(), [](int64_t size) { return size > 0; })">;
+class StaticTensor<Type ranked, string description>
+    : Type<And<[ranked.predicate, StaticSizes]>, description # " with static, positive sizes", "::mlir::TensorType">;
+
 // Tensors of rows. The first dimension is R, the second (if any) the width.
-def Rows : TensorRankOf<[F32], [2]>;
-def RowFloats : TensorRankOf<[F32], [1]>;
-def RowInts : TensorRankOf<[I32], [1]>;
-def RowAny : TensorRankOf<[F32, I32], [1, 2]>;
-def FloatOrTensor : Type<Or<[F32.predicate, TensorOf<[F32]>.predicate]>, "f32 or a tensor of f32">;
+def Rows : StaticTensor<TensorRankOf<[F32], [2]>, "tensor<RxDxf32>">;
+def RowFloats : StaticTensor<TensorRankOf<[F32], [1]>, "tensor<Rxf32>">;
+def RowInts : StaticTensor<TensorRankOf<[I32], [1]>, "tensor<Rxi32>">;
+def RowAny : StaticTensor<TensorRankOf<[F32, I32], [1, 2]>, "tensor of rows, f32 or i32, of rank 1 or 2,">;
+def Floats : StaticTensor<RankedTensorOf<[F32]>, "tensor of f32">;
+def LossTable : StaticTensor<TensorRankOf<[F64], [2]>, "tensor<LxMxf64>">;
+def OneFloat : Type<CPred<"$_self == ::mlir::RankedTensorType::get({1}, ::mlir::Float32Type::get($_self.getContext()))">,
+                    "tensor<1xf32>", "::mlir::TensorType">;
+def FloatOrTensor : Type<Or<[F32.predicate, Floats.predicate]>, "f32 or a tensor of f32 with static, positive sizes">;
 
 class MotleyEnum<string name, list<I32EnumAttrCase> cases> : I32EnumAttr<name, "", cases> {
   let cppNamespace = "::mlir::motley";

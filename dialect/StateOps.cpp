@@ -1,33 +1,50 @@
 // Modalities, variables, banks and training: verifiers and accessors.
 #include "dialect/Motley.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::motley;
 
 LogicalResult ModalityOp::verify() {
   int64_t begin = getBegin(), end = getEnd();
-  if (begin < 0 || begin >= end) /*modality_c1*/
-    return emitOpError() << "needs 0 <= begin < end, got ids " << begin << " to " << end;
+  if (begin < 0 || begin >= end || end > std::numeric_limits<int32_t>::max()) /*modality_c1*/
+    return emitOpError() << "needs 0 <= begin < end < 2^31, got ids " << begin << " to " << end;
+  return success();
+}
+
+// Looks at its siblings, so it waits until each of them is verified.
+LogicalResult ModalityOp::verifySymbolUses(SymbolTableCollection &) {
   for (ModalityOp other : getModalities(*this)) /*modality_c2*/
-    if (other != *this && begin < static_cast<int64_t>(other.getEnd()) && static_cast<int64_t>(other.getBegin()) < end)
-      return (emitOpError() << "ids " << begin << " to " << end << " overlap those of @" << other.getSymName())
+    if (other != *this && getBegin() < other.getEnd() && other.getBegin() < getEnd())
+      return (emitOpError() << "ids " << getBegin() << " to " << getEnd() << " overlap those of @"
+                            << other.getSymName())
                  .attachNote(other.getLoc())
              << "ids " << other.getBegin() << " to " << other.getEnd() << " declared here";
   return success();
 }
 
+/// A shape that a variable may have: offsets in bytes must fit in 64 bits, by far.
+static bool isVariableShape(ArrayRef<int64_t> shape) {
+  int64_t room = int64_t(1) << 40; // elements
+  for (int64_t size : shape) {
+    if (size < 1 || size > room) // a dynamic size is negative
+      return false;
+    room /= size;
+  }
+  return true;
+}
+
 LogicalResult VariableOp::verify() {
   auto type = dyn_cast<RankedTensorType>(getType());
-  if (!type || !type.hasStaticShape() || !type.getElementType().isF32() || type.getRank() < 1 || type.getRank() > 2 ||
-      llvm::any_of(type.getShape(), [](int64_t size) { return size < 1; })) /*variable_c1*/
-    return emitOpError() << "has type " << getType()
-                         << ", expected a static f32 tensor of rank 1 or 2 with positive sizes";
-  double scale = getScale().convertToDouble();
-  if (!std::isfinite(scale) || (getInit() != Init::constant && scale < 0)) /*variable_c2*/
-    return emitOpError() << "needs a finite scale" << (getInit() == Init::constant ? "" : " that is not negative")
-                         << ", got " << scale;
+  if (!type || !type.getElementType().isF32() || type.getRank() < 1 || type.getRank() > 2 ||
+      !isVariableShape(type.getShape())) /*variable_c1*/
+    return emitOpError()
+           << "has type " << getType()
+           << ", expected a static f32 tensor of rank 1 or 2 with positive sizes and at most 2^40 elements";
+  bool isFill = getInit() == Init::constant;
+  if (isFill ? !getScale().isFinite() : !isNotNegative(getScale())) /*variable_c2*/
+    return emitOpError() << "needs a finite scale" << (isFill ? "" : " that is not negative") << ", got "
+                         << getScale().convertToDouble();
   return success();
 }
 
@@ -40,10 +57,11 @@ VariableOp BankOp::getVariable(int64_t member, int64_t range) {
 }
 RankedTensorType BankOp::getRangeType(int64_t range) { return getVariable(0, range).getTensorType(); }
 
-LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
+LogicalResult BankOp::verify() {
   if (getMembers().empty()) /*bank_c1*/
     return emitOpError("needs at least one member");
   size_t numRanges = 0;
+  llvm::SmallDenseSet<Attribute> seen;
   for (auto [m, member] : llvm::enumerate(getMembers())) {
     auto ranges = dyn_cast<ArrayAttr>(member);
     if (!ranges || ranges.empty()) /*bank_c1*/
@@ -52,102 +70,167 @@ LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
       numRanges = ranges.size();
     if (ranges.size() != numRanges) /*bank_c1*/
       return emitOpError() << "member " << m << " has " << ranges.size() << " ranges, member 0 has " << numRanges;
-  }
-  llvm::SmallDenseSet<Attribute> seen;
-  for (int64_t m = 0; m < getNumMembers(); ++m) {
-    RankedTensorType first;
-    for (int64_t r = 0; r < getNumRanges(); ++r) {
-      auto name = dyn_cast<FlatSymbolRefAttr>(cast<ArrayAttr>(getMembers()[m])[r]);
-      auto variable = name ? symbols.lookupNearestSymbolFrom<VariableOp>(*this, name) : VariableOp();
-      if (!variable) /*bank_c2*/
-        return emitOpError() << "member " << m << ", range " << r << " must name a motley.variable, got "
-                             << cast<ArrayAttr>(getMembers()[m])[r];
+    for (auto [r, name] : llvm::enumerate(ranges)) {
+      if (!isa<FlatSymbolRefAttr>(name)) /*bank_c2*/
+        return emitOpError() << "member " << m << ", range " << r << " must name a motley.variable, got " << name;
       if (!seen.insert(name).second) /*bank_c4*/
         return emitOpError() << "holds " << name << " twice";
+    }
+  }
+  return success();
+}
+
+FailureOr<SmallVector<RankedTensorType>> BankOp::verifyMembers(SymbolTableCollection &symbols) {
+  SmallVector<RankedTensorType> types;
+  for (int64_t m = 0; m < getNumMembers(); ++m) {
+    RankedTensorType first; // of this member
+    for (int64_t r = 0; r < getNumRanges(); ++r) {
+      FlatSymbolRefAttr name = getVariableName(m, r);
+      auto variable = symbols.lookupNearestSymbolFrom<VariableOp>(*this, name);
+      if (!variable) /*bank_c2*/
+        return emitOpError() << "member " << m << ", range " << r << " must name a motley.variable, got " << name;
       RankedTensorType type = variable.getTensorType();
-      if (type != getRangeType(r)) /*bank_c3*/
+      if (m == 0)
+        types.push_back(type);
+      if (type != types[r]) /*bank_c3*/
         return emitOpError() << "range " << r << " holds " << name << " of type " << type << " beside "
-                             << getVariableName(0, r) << " of type " << getRangeType(r);
+                             << getVariableName(0, r) << " of type " << types[r];
       if (r == 0)
         first = type;
-      if (type.getRank() != first.getRank() ||
-          (type.getRank() == 2 && type.getDimSize(0) != first.getDimSize(0))) /*bank_c3*/
+      bool fits =
+          type.getRank() == first.getRank() && (type.getRank() == 1 || type.getDimSize(0) == first.getDimSize(0));
+      if (!fits) /*bank_c3*/
         return emitOpError() << "member " << m << " holds " << name << " of type " << type
                              << ", whose rows differ from those of " << getVariableName(m, 0) << " of type " << first;
     }
   }
+  return types;
+}
+
+LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<SmallVector<RankedTensorType>> types = verifyMembers(symbols);
+  if (failed(types))
+    return failure();
+  if (getLayout() && types->front().getRank() != 2) /*bank_c5*/
+    return emitOpError() << "has a layout, but holds vectors of type " << types->front();
+  llvm::SmallDenseSet<Attribute> seen;
+  for (Attribute member : getMembers())
+    seen.insert_range(cast<ArrayAttr>(member));
   for (BankOp other : (*this)->getParentOfType<ModuleOp>().getOps<BankOp>()) /*bank_c4*/
     if (other != *this)
       for (Attribute member : other.getMembers())
-        if (auto names = dyn_cast<ArrayAttr>(member))
-          for (Attribute name : names)
-            if (seen.contains(name))
-              return (emitOpError() << "holds " << name << ", which another bank holds too").attachNote(other.getLoc())
-                     << "the other bank";
+        for (Attribute name : cast<ArrayAttr>(member))
+          if (seen.contains(name))
+            return (emitOpError() << "holds " << name << ", which another bank holds too").attachNote(other.getLoc())
+                   << "the other bank";
   return success();
 }
 
-LogicalResult TrainOp::verify() {
-  auto isBeta = [](const APFloat &value) { return value.convertToDouble() >= 0 && value.convertToDouble() < 1; };
-  if (!isBeta(getBeta1()) || !isBeta(getBeta2())) /*train_c2*/
-    return emitOpError() << "needs 0 <= beta1, beta2 < 1, got " << getBeta1().convertToDouble() << " and "
-                         << getBeta2().convertToDouble();
-  if (!(getEpsilon().convertToDouble() > 0)) /*train_c2*/
-    return emitOpError() << "needs epsilon > 0, got " << getEpsilon().convertToDouble();
-  if (!(getWeightDecay().convertToDouble() >= 0) || !(getClip().convertToDouble() >= 0)) /*train_c2*/
-    return emitOpError("needs weight_decay >= 0 and clip >= 0");
+/// What train and adamw say about the numbers of AdamW.
+template <typename OpT> static LogicalResult verifyAdamW(OpT op) {
+  for (const APFloat &beta : {op.getBeta1(), op.getBeta2()})
+    if (!isNotNegative(beta) || beta.convertToDouble() >= 1)
+      return op.emitOpError() << "needs 0 <= beta1, beta2 < 1, got " << op.getBeta1().convertToDouble() << " and "
+                              << op.getBeta2().convertToDouble();
+  if (!isPositive(op.getEpsilon()))
+    return op.emitOpError() << "needs a positive, finite epsilon, got " << op.getEpsilon().convertToDouble();
+  if (!isNotNegative(op.getWeightDecay()) || !isNotNegative(op.getClip()))
+    return op.emitOpError() << "needs a finite weight_decay and clip that are not negative, got "
+                            << op.getWeightDecay().convertToDouble() << " and " << op.getClip().convertToDouble();
   return success();
+}
+
+LogicalResult TrainOp::verify() { return verifyAdamW(*this); } /*train_c2*/
+
+/// Whether `type` is tensor<Rxf32> or tensor<Rxi32>; `rows` is the R of the first, and must be that of all.
+static bool isOfRows(Type type, std::optional<int64_t> &rows) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || tensor.getRank() != 1)
+    return true; // of another kind: checked where it is declared
+  if (!rows)
+    rows = tensor.getDimSize(0);
+  return tensor.getDimSize(0) == *rows;
 }
 
 LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  for (TrainOp other : (*this)->getParentOfType<ModuleOp>().getOps<TrainOp>()) /*train_c4*/
+    if (other != *this)
+      return (emitOpError() << "is not the only one of its module").attachNote(other.getLoc()) << "the other one";
   if (getLosses()) // consumed by derive-functions
     return success();
   auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getFunctionAttr());
   if (!function) /*train_c1*/
     return emitOpError() << "names " << getFunctionAttr() << ", which is not a function of this module";
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) /*train_c1*/
-    if (!function.getArgAttr(i, kFieldAttrName))
+  std::optional<int64_t> rows;
+  llvm::SmallDenseSet<Attribute> seen;
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    Attribute field = function.getArgAttr(i, kFieldAttrName);
+    if (!field) /*train_c1*/
       return emitOpError() << "trains " << getFunctionAttr() << ", whose argument " << i
                            << " does not say which field of the rows it is";
+    if (!seen.insert(field).second) /*train_c3*/
+      return emitOpError() << "trains " << getFunctionAttr() << ", two arguments of which are the field "
+                           << stringifyField(cast<FieldAttr>(field).getValue());
+    if (!isOfRows(type, rows)) /*train_c3*/
+      return emitOpError() << "trains " << getFunctionAttr() << ", whose argument " << i << " has type " << type
+                           << ", expected " << *rows << " rows";
+  }
   if (function.getNumResults() == 0) /*train_c1*/
     return emitOpError() << "trains " << getFunctionAttr() << ", which returns no loss";
-  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) { /*train_c1*/
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor || tensor.getRank() != 1 || !tensor.getElementType().isF32())
+    if (!tensor || tensor.getRank() != 1 || !tensor.getElementType().isF32()) /*train_c1*/
       return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has type " << type
                            << ", expected tensor<Rxf32>";
-    if (!function.getResultAttr(i, kLossAttrName))
+    Attribute name = function.getResultAttr(i, kLossAttrName);
+    if (!name) /*train_c1*/
       return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has no motley.loss name";
+    if (!seen.insert(name).second) /*train_c3*/
+      return emitOpError() << "trains " << getFunctionAttr() << ", two results of which are the loss " << name;
+    if (!isOfRows(type, rows)) /*train_c3*/
+      return emitOpError() << "trains " << getFunctionAttr() << ", whose result " << i << " has type " << type
+                           << ", expected " << *rows << " rows";
   }
   return success();
 }
 
 LogicalResult BackwardOp::verify() {
+  if (getLosses().empty()) /*backward_c1*/
+    return emitOpError("needs at least one loss");
   for (auto [loss, cotangent] : llvm::zip(getLosses(), getCotangents())) /*backward_c1*/
     if (loss.getType() != cotangent.getType())
-      return emitOpError() << "has a loss of type " << loss.getType() << " and its cotangent of type " << cotangent.getType();
+      return emitOpError() << "has a loss of type " << loss.getType() << " and its cotangent of type "
+                           << cotangent.getType();
   return success();
 }
 
 /// Shared by operations that name a whole bank.
-static LogicalResult verifyBank(Operation *op, SymbolTableCollection &symbols, Attribute name) {
-  auto symbol = dyn_cast<FlatSymbolRefAttr>(name);
-  if (symbol && symbols.lookupNearestSymbolFrom<BankOp>(op, symbol))
-    return success();
-  return op->emitOpError() << "names " << name << ", which is not a motley.bank";
+static LogicalResult verifyBank(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name) {
+  auto bank = symbols.lookupNearestSymbolFrom<BankOp>(op, name);
+  if (!bank)
+    return op->emitOpError() << "names " << name << ", which is not a motley.bank";
+  return success();
 }
 
 LogicalResult InitialiseOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyBank(*this, symbols, getBankAttr());
-} /*initialise_c1*/
+  return verifyBank(*this, symbols, getBankAttr()); /*initialise_c1*/
+}
+
+LogicalResult AdamWOp::verify() { return verifyAdamW(*this); } /*adamw_c2*/
+
 LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyBank(*this, symbols, getBankAttr());
-} /*adamw_c1*/
+  return verifyBank(*this, symbols, getBankAttr()); /*adamw_c1*/
+}
+
 LogicalResult GradientNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getBanks().empty()) /*gradient_norm_c1*/
     return emitOpError("needs at least one bank");
-  for (Attribute name : getBanks())
+  llvm::SmallDenseSet<Attribute> seen;
+  for (auto name : getBanks().getAsRange<FlatSymbolRefAttr>()) { /*gradient_norm_c1*/
+    if (!seen.insert(name).second)
+      return emitOpError() << "names " << name << " twice";
     if (failed(verifyBank(*this, symbols, name)))
       return failure();
+  }
   return success();
 }

@@ -4,14 +4,15 @@
 
 include "dialect/MotleyBase.td"
 
-def ModalityOp : MotleyOp<"modality", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+def ModalityOp : MotleyOp<"modality", [Symbol, HasParent<"::mlir::ModuleOp">,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "declares a modality and its range of token ids";
   let description = [{
     The modality owns the ids [begin, end). Its index (what the `modality` field of a row holds) is its position among the
     modalities of the module. A loss is reported under the modality of its target id.
 
     Constraints:
-    * C1: 0 <= begin < end.
+    * C1: 0 <= begin < end < 2^31: ids are i32.
     * C2: ranges of two modalities of a module do not overlap.
 
     Example:
@@ -36,8 +37,8 @@ def VariableOp : MotleyOp<"variable", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     and normal is s sqrt(-2 ln u_0) cos(2 pi u_1).
 
     Constraints:
-    * C1: the type is a static tensor of f32 of rank 1 or 2, of positive sizes.
-    * C2: the scale of normal and uniform is not negative, and finite.
+    * C1: the type is a static tensor of f32 of rank 1 or 2, of positive sizes and at most 2^40 elements.
+    * C2: the scale is finite; that of normal and uniform is not negative.
 
     Example:
 
@@ -68,6 +69,7 @@ def BankOp : MotleyOp<"bank", [Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpI
     * C3: in one range all members have the same type; in one member all ranges have the same rank, and matrices the same
       number of rows.
     * C4: no variable appears twice, in this bank or in two.
+    * C5: only a bank of matrices has a layout.
 
     Example:
 
@@ -78,6 +80,7 @@ def BankOp : MotleyOp<"bank", [Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpI
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$members, OptionalAttr<LayoutAttr>:$layout);
   let assemblyFormat = "$sym_name $members (`layout` $layout^)? attr-dict";
+  let hasVerifier = 1;
   let extraClassDeclaration = [{
     int64_t getNumMembers() { return getMembers().size(); }
     int64_t getNumRanges();
@@ -86,6 +89,9 @@ def BankOp : MotleyOp<"bank", [Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpI
     VariableOp getVariable(int64_t member, int64_t range);
     /// The type that every member has in `range`.
     RankedTensorType getRangeType(int64_t range);
+    /// The types of all ranges, or an error at the bank where an entry is not as it should be. What a verifier of another
+    /// operation calls: the bank may stand below it, unverified.
+    FailureOr<SmallVector<RankedTensorType>> verifyMembers(SymbolTableCollection &symbols);
   }];
 }
 
@@ -99,7 +105,9 @@ def TrainOp : MotleyOp<"train", [HasParent<"::mlir::ModuleOp">, DeclareOpInterfa
     Constraints:
     * C1: the symbol names a function whose arguments all carry `motley.field` and whose results are all tensor<Rxf32>, one
       loss per row and result, named by `motley.loss`. Once derive-functions has consumed the function, `losses` holds the names.
-    * C2: 0 <= beta1, beta2 < 1; epsilon > 0; weight_decay, clip >= 0.
+    * C2: 0 <= beta1, beta2 < 1; epsilon > 0; weight_decay, clip >= 0; all finite.
+    * C3: all arguments and results have one R; no field and no loss name appears twice.
+    * C4: a module has at most one.
 
     Example:
 
@@ -123,7 +131,7 @@ def BackwardOp : MotleyOp<"backward", [SameVariadicOperandSize]> {
     depend on; they write the gradients of banks. `add` says whether the first write of each gradient adds or overwrites.
 
     Constraints:
-    * C1: one cotangent per loss, of its type.
+    * C1: at least one loss; one cotangent per loss, of its type.
 
     Example:
 
@@ -131,7 +139,7 @@ def BackwardOp : MotleyOp<"backward", [SameVariadicOperandSize]> {
     motley.backward (%ce, %z) cotangents (%dce, %dz) add %add : (tensor<64xf32>, tensor<64xf32>), (tensor<64xf32>, tensor<64xf32>)
     ```
   }];
-  let arguments = (ins Variadic<TensorRankOf<[F32], [1]>>:$losses, Variadic<TensorRankOf<[F32], [1]>>:$cotangents, I1:$add);
+  let arguments = (ins Variadic<RowFloats>:$losses, Variadic<RowFloats>:$cotangents, I1:$add);
   let hasVerifier = 1;
   let assemblyFormat = [{
     `(` $losses `)` `cotangents` `(` $cotangents `)` `add` $add attr-dict `:` `(` type($losses) `)` `,` `(` type($cotangents) `)`
@@ -162,7 +170,7 @@ def GradientNormOp : MotleyOp<"gradient_norm", [DeclareOpInterfaceMethods<Symbol
     Summed over fixed blocks in a fixed order, in f64.
 
     Constraints:
-    * C1: every entry names a motley.bank; at least one.
+    * C1: every entry names a motley.bank; at least one, none twice.
 
     Example:
 
@@ -171,7 +179,7 @@ def GradientNormOp : MotleyOp<"gradient_norm", [DeclareOpInterfaceMethods<Symbol
     ```
   }];
   let arguments = (ins TypedArrayAttrBase<FlatSymbolRefAttr, "symbols of banks">:$banks);
-  let results = (outs TensorRankOf<[F32], [1]>:$norm);
+  let results = (outs OneFloat:$norm);
   let assemblyFormat = "$banks `:` type($norm) attr-dict";
 }
 
@@ -185,6 +193,7 @@ def AdamWOp : MotleyOp<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface
 
     Constraints:
     * C1: the symbol names a motley.bank.
+    * C2: as C2 of train.
 
     Example:
 
@@ -192,11 +201,12 @@ def AdamWOp : MotleyOp<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface
     motley.adamw @bank.q norm %norm learning_rate %lr step %step {beta1 = 9.000000e-01 : f64, beta2 = 9.500000e-01 : f64, epsilon = 1.000000e-08 : f64, weight_decay = 1.000000e-01 : f64, clip = 1.000000e+00 : f64} : tensor<1xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$bank, TensorRankOf<[F32], [1]>:$norm, F32:$learning_rate, I64:$step,
+  let arguments = (ins FlatSymbolRefAttr:$bank, OneFloat:$norm, F32:$learning_rate, I64:$step,
                        F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon, F64Attr:$weight_decay, F64Attr:$clip);
   let assemblyFormat = [{
     $bank `norm` $norm `learning_rate` $learning_rate `step` $step attr-dict `:` type($norm)
   }];
+  let hasVerifier = 1;
 }
 
 #endif // MOTLEY_STATE_OPS
