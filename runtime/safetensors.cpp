@@ -104,6 +104,19 @@ Status SafetensorsFile::parse() {
   if (end != body + bodyBytes)
     return corrupt("its tensors end at byte " + std::to_string(end - file.data()) + ", but the file ends at byte " +
                    std::to_string(file.size()));
+  return alignTensors();
+}
+
+// The format lets an odd number of I32 stand before an I64; what is not aligned for its type is copied.
+Status SafetensorsFile::alignTensors() {
+  for (TensorView &tensor : theTensors) {
+    if (reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(safetensorsElementBytes(tensor.dtype)) == 0)
+      continue;
+    MOTLEY_ASSIGN(Buffer copy, Buffer::allocate(tensor.bytes, "tensor '" + tensor.name + "' of '" + path() + "'"));
+    std::memcpy(copy.data(), tensor.data, size_t(tensor.bytes));
+    tensor.data = copy.data();
+    copies.push_back(std::move(copy));
+  }
   return Status::ok();
 }
 
@@ -128,11 +141,6 @@ Result<const TensorView *> SafetensorsFile::require(const std::string &name, con
   if (tensor->dtype != dtype)
     return Status::error(Code::Corrupt,
                          path() + ": tensor '" + name + "' has dtype " + tensor->dtype + ", expected " + dtype);
-  int64_t offset = static_cast<const char *>(tensor->data) - file.data();
-  if (offset % safetensorsElementBytes(dtype) != 0)
-    return Status::error(Code::Unsupported, path() + ": tensor '" + name + "' begins at byte " +
-                                                std::to_string(offset) + ", which is not aligned for " + dtype +
-                                                "; pad the header to a multiple of 8 bytes");
   return tensor;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MOTLEY_RUNTIME_SAFETENSORS_H
 #define MOTLEY_RUNTIME_SAFETENSORS_H
 
+#include "runtime/arena.h"
 #include "runtime/dtype.h"
 #include "runtime/file.h"
 #include "runtime/status.h"
@@ -20,7 +21,7 @@ struct TensorView {
   std::string name;
   std::string dtype; ///< safetensors' own name: "F32", "I64", ...
   Shape shape;
-  const void *data = nullptr; ///< into the mapping; aligned only if it came from require()
+  const void *data = nullptr; ///< aligned for its type
   int64_t bytes = 0;
 };
 
@@ -35,7 +36,7 @@ public:
   const std::vector<TensorView> &tensors() const { return theTensors; }
   /// Null when there is none of that name.
   const TensorView *find(const std::string &name) const;
-  /// A tensor that must exist, of the given type ("I32"), aligned for it; its shape is left to the caller.
+  /// A tensor that must exist, of the given type ("I32"); its shape is left to the caller.
   Result<const TensorView *> require(const std::string &name, const std::string &dtype) const;
   const std::map<std::string, std::string> &metadata() const { return theMetadata; }
   /// All tensor bytes, without the header.
@@ -45,8 +46,10 @@ public:
 private:
   SafetensorsFile() = default;
   Status parse();
+  Status alignTensors();
 
   MappedFile file;
+  std::vector<Buffer> copies; // of tensors that are not aligned in the file
   std::vector<TensorView> theTensors;
   std::map<std::string, int> byName;
   std::map<std::string, std::string> theMetadata;
