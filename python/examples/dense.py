@@ -1,7 +1,7 @@
 """A dense decoder over text and pictures, in the sizes of Mixture-of-Transformers (arXiv 2411.04996, tables 1 and 3).
 
-    motley train dense.py --data DIR --steps 200 --out RUN
-    motley inspect dense.py --set size=443M --modalities text=57344,image=8192
+motley train dense.py --data DIR --steps 200 --out RUN
+motley inspect dense.py --set size=443M --modalities text=57344,image=8192
 """
 
 import math
@@ -10,8 +10,14 @@ import motley as mt
 from motley import nn
 
 SIZES = {  # width, layers, heads; named for their parameters with a vocabulary of 65,536
-    "tiny": (128, 4, 4), "37M": (256, 4, 8), "94M": (512, 8, 8), "443M": (1024, 24, 16), "880M": (1536, 24, 24),
-    "1.5B": (2048, 24, 16), "7B": (4096, 32, 32)}
+    "tiny": (128, 4, 4),
+    "37M": (256, 4, 8),
+    "94M": (512, 8, 8),
+    "443M": (1024, 24, 16),
+    "880M": (1536, 24, 24),
+    "1.5B": (2048, 24, 16),
+    "7B": (4096, 32, 32),
+}
 
 train = dict(learning_rate=3e-4, warmup=20, schedule="cosine", rows=2048)
 

@@ -1,7 +1,8 @@
-"""MoMa's 1t1i (arXiv 2407.21770): attention is shared, the feed-forward network belongs to a modality; or its dense baseline.
+"""MoMa's 1t1i (arXiv 2407.21770): attention is shared, the feed-forward network belongs to a modality; or its dense
+baseline.
 
-    motley train moma.py --data DIR --steps 200 --out RUN
-    motley inspect moma.py --set size=1.4B --set kind=dense --modalities text=57344,image=8192
+motley train moma.py --data DIR --steps 200 --out RUN
+motley inspect moma.py --set size=1.4B --set kind=dense --modalities text=57344,image=8192
 """
 
 import math
@@ -50,5 +51,8 @@ class MoMa(nn.Module):
 
 def model(data, size="90M", kind="1t1i"):
     if size not in SIZES or kind not in ("1t1i", "dense"):
-        raise mt.Error(f"unknown size '{size}' or kind '{kind}'; expected one of {', '.join(SIZES)}, and 1t1i or dense", location=None)
+        raise mt.Error(
+            f"unknown size '{size}' or kind '{kind}'; expected one of {', '.join(SIZES)}, and 1t1i or dense",
+            location=None,
+        )
     return MoMa(data.vocabulary, data.modalities if kind == "1t1i" else None, *SIZES[size])

@@ -5,14 +5,32 @@ Importing the package starts nothing: the compiler and the runtime are loaded wh
 """
 
 from . import nn
+from .compiled import CompiledModel, compile
 from .errors import Error, InternalError
 from .hyperparameters import Hyperparameters
 from .modalities import Data, Modalities, Modality, Towers
 from .model_file import ModelText, read_model
 from .program import trace
 from .trace import Tensor, Tokens
+from .trainer import Trainer
 
 __version__ = "0.1.0"
 
-__all__ = ["Data", "Error", "Hyperparameters", "InternalError", "Modalities", "Modality", "ModelText", "Tensor", "Tokens",
-           "Towers", "nn", "read_model", "trace"]
+__all__ = [
+    "CompiledModel",
+    "Data",
+    "Error",
+    "Hyperparameters",
+    "InternalError",
+    "Modalities",
+    "Modality",
+    "ModelText",
+    "Tensor",
+    "Tokens",
+    "Towers",
+    "Trainer",
+    "compile",
+    "nn",
+    "read_model",
+    "trace",
+]

@@ -62,8 +62,9 @@ class Hyperparameters:
         for name, value in settings.items():
             if name not in known:
                 raise Error(f"unknown training setting '{name}'; expected one of {', '.join(known)}", None)
-            types, what = {"float": ((int, float), "a number"), "int": (int, "an integer"),
-                           "str": (str, "a string")}[str(known[name])]
+            types, what = {"float": ((int, float), "a number"), "int": (int, "an integer"), "str": (str, "a string")}[
+                str(known[name])
+            ]
             if isinstance(value, bool) or not isinstance(value, types):
                 raise Error(f"training setting '{name}' is {value!r}; expected {what}", None)
         self = cls(**settings)
@@ -71,8 +72,17 @@ class Hyperparameters:
         return self
 
     def _check(self) -> None:
-        at_least = {"learning_rate": 0, "final_learning_rate": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "beta1": 0,
-                    "beta2": 0, "rows": 1, "microbatches": 1}
+        at_least = {
+            "learning_rate": 0,
+            "final_learning_rate": 0,
+            "warmup": 0,
+            "weight_decay": 0,
+            "clip": 0,
+            "beta1": 0,
+            "beta2": 0,
+            "rows": 1,
+            "microbatches": 1,
+        }
         for name, low in at_least.items():
             if not getattr(self, name) >= low:
                 raise Error(f"training setting '{name}' is {getattr(self, name)!r}; expected at least {low}", None)
@@ -82,4 +92,6 @@ class Hyperparameters:
         if not self.epsilon > 0:
             raise Error(f"training setting 'epsilon' is {self.epsilon!r}; expected a number above 0", None)
         if self.schedule not in SCHEDULES:
-            raise Error(f"training setting 'schedule' is {self.schedule!r}; expected one of {', '.join(SCHEDULES)}", None)
+            raise Error(
+                f"training setting 'schedule' is {self.schedule!r}; expected one of {', '.join(SCHEDULES)}", None
+            )

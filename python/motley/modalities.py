@@ -156,8 +156,10 @@ def as_towers(untie: Untie) -> Towers | None:
 def parts_of(untie: Untie | Mapping[str, Untie], parts: Sequence[str]) -> dict[str, Towers | None]:
     """Read an ``untie`` argument of a module of several parts: one value for all, or a mapping by part."""
     if isinstance(untie, (set, frozenset, list, tuple)):
-        raise Error(f"untie is {kind(untie)} of parts without modalities; "
-                    f"write untie=modalities.only({', '.join(repr(part) for part in untie)})")
+        raise Error(
+            f"untie is {kind(untie)} of parts without modalities; "
+            f"write untie=modalities.only({', '.join(repr(part) for part in untie)})"
+        )
     if not isinstance(untie, Mapping):
         return {part: as_towers(untie) for part in parts}
     for part in untie:
@@ -213,8 +215,11 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise Error(f"'{path.parent}' is not a data set: it has no {path.name}; make one with 'motley data emoji --out "
-                    f"{path.parent}'", None) from None
+        raise Error(
+            f"'{path.parent}' is not a data set: it has no {path.name}; make one with 'motley data emoji --out "
+            f"{path.parent}'",
+            None,
+        ) from None
     except OSError as error:
         raise Error(f"cannot read '{path}': {error.strerror}", None) from None
     except ValueError as error:

@@ -36,8 +36,9 @@ class ModelText:
     train: Hyperparameters
 
 
-def read_model(path: str | Path, data: Data, settings: Mapping[str, str] | None = None,
-               rows: int | None = None) -> ModelText:
+def read_model(
+    path: str | Path, data: Data, settings: Mapping[str, str] | None = None, rows: int | None = None
+) -> ModelText:
     """Read a model file and trace it.
 
     Parameters
@@ -78,7 +79,9 @@ def read_model(path: str | Path, data: Data, settings: Mapping[str, str] | None 
         train = dataclasses.replace(train, rows=rows)
     data = dataclasses.replace(data, rows=train.rows)
     arguments = parse_settings(build, settings or {})
-    return _guarded(lambda: ModelText(str(path), trace(_call(build, data, arguments), data, train.rows, train), train), str(path))
+    return _guarded(
+        lambda: ModelText(str(path), trace(_call(build, data, arguments), data, train.rows, train), train), str(path)
+    )
 
 
 def execute(source: str, file: str) -> types.ModuleType:

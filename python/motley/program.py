@@ -18,7 +18,8 @@ def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparame
     Parameters
     ----------
     model : Module
-        With a method ``loss(tokens)`` that returns a tensor [R] of one loss for each row, or a dictionary of them by name.
+        With a method ``loss(tokens)`` that returns a tensor [R] of one loss for each row, or a dictionary of them by
+        name.
     data : Data
         Its modalities.
     rows : int, optional
@@ -61,7 +62,9 @@ def _named(model: Module, data: Data) -> dict[str, Parameter]:
         if name in taken:
             other = taken[name]
             what = "another parameter" if other else "a modality" if name != "loss" else "the function"
-            raise Error(f"parameter '{name}' has the name of {what}; rename the attribute that holds it", parameter.location)
+            raise Error(
+                f"parameter '{name}' has the name of {what}; rename the attribute that holds it", parameter.location
+            )
         if not all(part.isidentifier() or part.isdigit() for part in name.split(".")) or not name[0].isidentifier():
             raise Error(f"parameter name '{name}' is not made of plain identifiers", parameter.location)
         taken[name] = found[name] = parameter
@@ -72,8 +75,11 @@ def _losses(returned: Any, model: Module, tracer: Tracer) -> dict[str, Tensor]:
     place = _line_of(model.loss)
     losses = {"loss": returned} if isinstance(returned, Tensor) else returned
     if not isinstance(losses, dict) or not losses:
-        raise Error(f"loss returned {returned!r}; expected a tensor [R] or a dictionary of them by name, as nn.CrossEntropy "
-                    f"makes", place)
+        raise Error(
+            f"loss returned {returned!r}; expected a tensor [R] or a dictionary of them by name, as nn.CrossEntropy "
+            f"makes",
+            place,
+        )
     for name, value in losses.items():
         if not isinstance(value, Tensor) or value.shape != (tracer.rows,) or value.dtype != "f32":
             raise Error(f"loss '{name}' is {value!r}; expected one f32 for each row, tensor<{tracer.rows}xf32>", place)
@@ -92,21 +98,29 @@ def _place(location: Location | None) -> str:
 
 def _variable(name: str, parameter: Parameter) -> str:
     shape = "x".join(map(str, parameter.shape))
-    return (f"motley.variable @{name} : tensor<{shape}xf32> init {parameter.init} {number(parameter.scale)}"
-            + _place(parameter.location))
+    return f"motley.variable @{name} : tensor<{shape}xf32> init {parameter.init} {number(parameter.scale)}" + _place(
+        parameter.location
+    )
 
 
 def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | None) -> list[str]:
-    arguments = ", ".join(f"{tensor.name}: {tensor.type} {{motley.field = #motley.field<{field}>}}{_place(place)}"
-                          for field, (tensor, place) in tracer.fields.items())
+    arguments = ", ".join(
+        f"{tensor.name}: {tensor.type} {{motley.field = #motley.field<{field}>}}{_place(place)}"
+        for field, (tensor, place) in tracer.fields.items()
+    )
     results = ", ".join(f'{value.type} {{motley.loss = "{name}"}}' for name, value in losses.items())
     values = ", ".join(value.name for value in losses.values())
     types = ", ".join(value.type for value in losses.values())
-    return [f"func.func @loss({arguments}) -> ({results}) {{", *tracer.lines,
-            f"  return {values} : {types}{_place(location)}", f"}}{_place(location)}"]
+    return [
+        f"func.func @loss({arguments}) -> ({results}) {{",
+        *tracer.lines,
+        f"  return {values} : {types}{_place(location)}",
+        f"}}{_place(location)}",
+    ]
 
 
 def _train(train: Hyperparameters) -> str:
-    settings = " ".join(f"{name} {number(getattr(train, name))}"
-                        for name in ("beta1", "beta2", "epsilon", "weight_decay", "clip"))
+    settings = " ".join(
+        f"{name} {number(getattr(train, name))}" for name in ("beta1", "beta2", "epsilon", "weight_decay", "clip")
+    )
     return f"motley.train @loss adamw {settings}"

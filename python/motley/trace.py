@@ -1,7 +1,7 @@
 """Tracing: a model's ``loss`` runs once on `Tensor` proxies, and what it does becomes MLIR text.
 
-The text is level 1 of the compiler: variables, row operations, one region per tower. Each operation carries the location of
-the user's line, so that a message of the compiler points there.
+The text is level 1 of the compiler: variables, row operations, one region per tower. Each operation carries the
+location of the user's line, so that a message of the compiler points there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from .nn.module import Module, Parameter
 
 # Fields of a row and their element types; see `Tokens`.
-FIELDS = {"token": "i32", "target": "i32", "weight": "f32", "modality": "i32", "document": "i32", "span": "i32",
-          "order": "i32", "position": "i32", "index": "i32"}
+FIELDS = {
+    "token": "i32",
+    "target": "i32",
+    "weight": "f32",
+    "modality": "i32",
+    "document": "i32",
+    "span": "i32",
+    "order": "i32",
+    "position": "i32",
+    "index": "i32",
+}
 
 
 class Tensor:
@@ -99,8 +108,10 @@ class Tensor:
                 raise Error(f"operand of '{symbol}' has elements of {one.dtype}; expected f32")
             operands.append(one)
         if operands[0].shape != operands[1].shape:
-            raise Error(f"shapes of '{symbol}' differ: {_shape(operands[0])} and {_shape(operands[1])}; expected the same"
-                        + _width_hint(*operands))
+            raise Error(
+                f"shapes of '{symbol}' differ: {_shape(operands[0])} and {_shape(operands[1])}; expected the same"
+                + _width_hint(*operands)
+            )
         return self.tracer.emit(f"arith.{operation} {{0}}, {{1}} : {self.type}", operands, self.shape)
 
 
@@ -132,8 +143,9 @@ def number(value: float) -> str:
 class Tokens:
     """The rows of a microbatch, as a model sees them: one tensor for each field of a row.
 
-    A field becomes an argument of the traced function when it is first read: ``token``, ``target`` (-1: none), ``weight``,
-    ``modality``, ``document``, ``span``, ``order`` (what the mask compares), ``position`` (what RoPE turns by), ``index``.
+    A field becomes an argument of the traced function when it is first read: ``token``, ``target`` (-1: none),
+    ``weight``, ``modality``, ``document``, ``span``, ``order`` (what the mask compares), ``position`` (what RoPE
+    turns by), ``index``.
 
     Attributes
     ----------
@@ -186,8 +198,10 @@ class Tracer:
     def symbol(self, parameter: Parameter) -> str:
         """Return a parameter's symbol, and remember that it is used."""
         if id(parameter) not in self.names:
-            raise Error("a parameter is used that does not belong to the model; keep its module in an attribute of the model",
-                        parameter.location)
+            raise Error(
+                "a parameter is used that does not belong to the model; keep its module in an attribute of the model",
+                parameter.location,
+            )
         self.used.add(id(parameter))
         return "@" + self.names[id(parameter)]
 
@@ -200,8 +214,9 @@ class Tracer:
         """Append an operation of one result; ``{0}``, ``{1}``, ... in ``text`` stand for the operands."""
         return self.emit_many(text, operands, [shape], dtype)[0]
 
-    def emit_many(self, text: str, operands: Sequence[Tensor], shapes: Sequence[tuple[int, ...]],
-                  dtype: str = "f32") -> list[Tensor]:
+    def emit_many(
+        self, text: str, operands: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], dtype: str = "f32"
+    ) -> list[Tensor]:
         """Append an operation of several results."""
         for operand in operands:
             self.check_visible(operand)
@@ -223,11 +238,16 @@ class Tracer:
         """Refuse a value of another trace, or one made inside a case of by_modality that has ended."""
         if tensor.tracer is not self:
             raise Error("a tensor of another trace is used; a model must not keep tensors between calls of loss")
-        if self.region[:len(tensor.region)] != tensor.region:
+        if self.region[: len(tensor.region)] != tensor.region:
             raise Error("a tensor made for the rows of one modality is used outside of them; return it from the module")
 
-    def by_towers(self, towers: Towers | None, tokens: Tokens | None, owner: Module,
-                  body: Callable[[str | None], Sequence[Tensor]]) -> list[Tensor]:
+    def by_towers(
+        self,
+        towers: Towers | None,
+        tokens: Tokens | None,
+        owner: Module,
+        body: Callable[[str | None], Sequence[Tensor]],
+    ) -> list[Tensor]:
         """Run ``body`` once for each tower, in a case of ``motley.by_modality``; without towers, run it plainly.
 
         Parameters
@@ -245,16 +265,22 @@ class Tracer:
         if not isinstance(tokens, Tokens):
             raise Error(f"{self.name_of(owner)} is untied by modality and needs the tokens; call it with (x, tokens)")
         if towers.modalities.names != self.modalities.names:
-            raise Error(f"{self.name_of(owner)} is untied over {', '.join(towers.modalities.names)}; "
-                        f"the data has {', '.join(self.modalities.names)}", owner.location)
+            raise Error(
+                f"{self.name_of(owner)} is untied over {', '.join(towers.modalities.names)}; "
+                f"the data has {', '.join(self.modalities.names)}",
+                owner.location,
+            )
         return self.by_cases(list(towers.towers.items()), owner, body)
 
-    def by_cases(self, cases: Sequence[tuple[str, Sequence[str]]], owner: Module,
-                 body: Callable[[str], Sequence[Tensor]]) -> list[Tensor]:
+    def by_cases(
+        self, cases: Sequence[tuple[str, Sequence[str]]], owner: Module, body: Callable[[str], Sequence[Tensor]]
+    ) -> list[Tensor]:
         """Append ``motley.by_modality`` with one region for each ``(key, modalities)``; ``body`` gets the key."""
         if self.region:
-            raise Error(f"{self.name_of(owner)} is untied by modality inside a module that already belongs to one; "
-                        f"untie at one place only")
+            raise Error(
+                f"{self.name_of(owner)} is untied by modality inside a module that already belongs to one; "
+                f"untie at one place only"
+            )
         modality = self.field("modality")
         place, header = _place(), len(self.lines)
         first: list[Tensor] = []
@@ -269,8 +295,11 @@ class Tracer:
             self.append(f"}} case [{', '.join('@' + name for name in names)}]{ending}")
         results = [self._fresh(value.shape, value.dtype) for value in first]
         types = ", ".join(value.type for value in first)
-        self.lines.insert(header, f"  {', '.join(result.name for result in results)} = motley.by_modality {modality.name} : "
-                                  f"{modality.type} -> ({types}) {{")
+        self.lines.insert(
+            header,
+            f"  {', '.join(result.name for result in results)} = motley.by_modality {modality.name} : "
+            f"{modality.type} -> ({types}) {{",
+        )
         return results
 
     def _check_case(self, owner: Module, first_key: str, first: list[Tensor], key: str, values: list[Tensor]) -> None:
@@ -278,8 +307,11 @@ class Tracer:
             self.check_visible(value)
         for one, other in zip(first, values):
             if one.shape != other.shape:
-                raise Error(f"{self.name_of(owner)} yields {_shape(one)} for '{first_key}' and {_shape(other)} for '{key}'; "
-                            f"expected the same", owner.location)
+                raise Error(
+                    f"{self.name_of(owner)} yields {_shape(one)} for '{first_key}' and {_shape(other)} for '{key}'; "
+                    f"expected the same",
+                    owner.location,
+                )
 
     @contextmanager
     def _case(self) -> Iterator[None]:
@@ -315,8 +347,11 @@ def check_rows(value: Any, width: int | None, owner: Module) -> Tensor:
         Named in the message, with the place where it was made.
     """
     if not isinstance(value, Tensor):
-        hint = "; pass tokens.token to an embedding, and the tokens as the second argument" \
-            if isinstance(value, Tokens) else ""
+        hint = (
+            "; pass tokens.token to an embedding, and the tokens as the second argument"
+            if isinstance(value, Tokens)
+            else ""
+        )
         raise Error(f"{type(owner).__name__} got {kind(value)}; expected a traced tensor of rows{hint}")
     name = value.tracer.name_of(owner)
     if value.dtype != "f32" or len(value.shape) != 2:

@@ -21,14 +21,17 @@ def examples():
 def data():
     """A small description of data with two modalities."""
     import motley as mt
+
     return mt.Data(mt.Modalities(text=48, image=16), rows=64)
 
 
 @pytest.fixture
 def write_model(tmp_path):
     """Write a model file from its source and return its path."""
+
     def write(source, name="user_model.py"):
         path = tmp_path / name
         path.write_text(source)
         return path
+
     return write

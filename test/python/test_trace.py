@@ -80,8 +80,14 @@ def test_by_modality_of_one_module_for_two_modalities():
     text = plain(text_of(data, nn.ByModality(text=shared, image=nn.SwiGLU(16, 24), speech=shared)))
     assert re.findall(r"case \[(.*?)\]", text) == ["@text, @speech", "@image"]
     assert [name for name in re.findall(r"variable @(\S+)", text) if name.startswith("body")] == [
-        "body.text.up", "body.text.up.bias", "body.text.down", "body.text.down.bias", "body.image.gate", "body.image.up",
-        "body.image.down"]
+        "body.text.up",
+        "body.text.up.bias",
+        "body.text.down",
+        "body.text.down.bias",
+        "body.image.gate",
+        "body.image.up",
+        "body.image.down",
+    ]
     assert text.count("motley.relu") == 1 and text.count("motley.silu") == 1
 
 
@@ -95,15 +101,25 @@ def test_grouped_query_attention(data):
     text = plain(text_of(data, nn.Attention(16, 4, kv_heads=2, theta=5e5, qk_norm=True)))
     assert "motley.variable @body.k : tensor<16x8xf32>" in text
     assert "motley.norm rms %2 gain @body.k_norm {epsilon = 1.0e-05 : f64, heads = 2 : i64} : tensor<64x8xf32>" in text
-    assert "motley.rope %5 at %position {heads = 2 : i64, theta = 500000.0 : f64} : tensor<64x8xf32>, tensor<64xi32>" in text
-    assert ("motley.attention causal %6, %7, %3 documents %document order %order {heads = 4 : i64, kv_heads = 2 : i64} : "
-            "(tensor<64x16xf32>, tensor<64x8xf32>, tensor<64x8xf32>, tensor<64xi32>, tensor<64xi32>) -> "
-            "tensor<64x16xf32>") in text
+    assert (
+        "motley.rope %5 at %position {heads = 2 : i64, theta = 500000.0 : f64} : tensor<64x8xf32>, tensor<64xi32>"
+        in text
+    )
+    assert (
+        "motley.attention causal %6, %7, %3 documents %document order %order {heads = 4 : i64, kv_heads = 2 : i64} : "
+        "(tensor<64x16xf32>, tensor<64x8xf32>, tensor<64x8xf32>, tensor<64xi32>, tensor<64xi32>) -> "
+        "tensor<64x16xf32>"
+    ) in text
 
 
-@pytest.mark.parametrize("mask, fields", [("causal", "documents %document order %order {"),
-                                          ("span", "documents %document order %order span %span {"),
-                                          ("full", "documents %document {")])
+@pytest.mark.parametrize(
+    "mask, fields",
+    [
+        ("causal", "documents %document order %order {"),
+        ("span", "documents %document order %order span %span {"),
+        ("full", "documents %document {"),
+    ],
+)
 def test_mask_decides_the_fields(data, mask, fields):
     text = plain(text_of(data, nn.Attention(16, 4, rope=False, mask=mask)))
     assert f"motley.attention {mask} %1, %2, %3 {fields}" in text
@@ -136,10 +152,19 @@ def test_every_combination_of_untied_parts(data, chosen):
     text = text_of(data, Block())
     assert text.count("motley.by_modality") == len(parts)
     names = re.findall(r"variable @body\.(\S+)", text)
-    expected = {"qkv": ["attn.q", "attn.k", "attn.v"], "o": ["attn.o"], "qk_norm": ["attn.q_norm", "attn.k_norm"],
-                "norms": ["norm"], "ffn": ["ffn.gate", "ffn.up", "ffn.down"]}
-    wanted = [name + suffix for part in PARTS for name in expected[part]
-              for suffix in ((".text", ".image") if part in parts else ("",))]
+    expected = {
+        "qkv": ["attn.q", "attn.k", "attn.v"],
+        "o": ["attn.o"],
+        "qk_norm": ["attn.q_norm", "attn.k_norm"],
+        "norms": ["norm"],
+        "ffn": ["ffn.gate", "ffn.up", "ffn.down"],
+    }
+    wanted = [
+        name + suffix
+        for part in PARTS
+        for name in expected[part]
+        for suffix in ((".text", ".image") if part in parts else ("",))
+    ]
     assert sorted(names) == sorted(wanted)
 
 
@@ -162,7 +187,8 @@ def test_arithmetic_of_tensors_and_numbers(data):
         "%6 = arith.constant dense<-1.0> : tensor<64x16xf32>",
         "%7 = arith.mulf %5, %6 : tensor<64x16xf32>",
         "%8 = motley.norm layer %7 gain @body.norm bias @body.norm.bias {epsilon = 1.0e-05 : f64, heads = 1 : i64} : "
-        "tensor<64x16xf32>"]
+        "tensor<64x16xf32>",
+    ]
     assert body[10] == "%10 = arith.subf %9, %8 : tensor<64x16xf32>"
 
 
@@ -175,6 +201,7 @@ def test_operations_carry_the_users_line_and_column(data):
             return x + self.up(x)
 
     lines, first = inspect.getsourcelines(Residual)
+
     def place(text):
         number = next(index for index, line in enumerate(lines) if text in line)
         return f'loc("{__file__}":{first + number}:{lines[number].index(text) + 1})'
@@ -226,4 +253,9 @@ def test_modules_in_lists_and_dictionaries_are_named_by_place(data):
             self.again = self.plain[0]
 
     assert [name for name, _ in Container().named_parameters()] == [
-        "plain.0", "plain.1", "by_name.a", "listed.0.text", "listed.0.image"]
+        "plain.0",
+        "plain.1",
+        "by_name.a",
+        "listed.0.text",
+        "listed.0.image",
+    ]

@@ -8,5 +8,23 @@ from .layers import Embedding, LayerNorm, Linear, RMSNorm
 from .loss import CrossEntropy, Head
 from .module import Module, ModuleList, Parameter
 
-__all__ = ["Attention", "ByModality", "CrossEntropy", "Embedding", "Head", "LayerNorm", "Linear", "MLP", "Module",
-           "ModuleList", "Parameter", "RMSNorm", "SwiGLU", "functional", "gelu", "hidden_size", "relu", "silu"]
+__all__ = [
+    "Attention",
+    "ByModality",
+    "CrossEntropy",
+    "Embedding",
+    "Head",
+    "LayerNorm",
+    "Linear",
+    "MLP",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "RMSNorm",
+    "SwiGLU",
+    "functional",
+    "gelu",
+    "hidden_size",
+    "relu",
+    "silu",
+]

@@ -43,10 +43,22 @@ class Attention(Module):
         Standard deviation at the start, of the first three weights and of the last.
     """
 
-    def __init__(self, width: int, heads: int, kv_heads: int | None = None, rope: bool = True, theta: float = 1e4,
-                 qk_norm: bool | str = False, untie: Untie | Mapping[str, Untie] = None, mask: str = "causal",
-                 head_width: int | None = None, bias: bool = False, eps: float = 1e-5, std: float = 0.02,
-                 out_std: float | None = None):
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        kv_heads: int | None = None,
+        rope: bool = True,
+        theta: float = 1e4,
+        qk_norm: bool | str = False,
+        untie: Untie | Mapping[str, Untie] = None,
+        mask: str = "causal",
+        head_width: int | None = None,
+        bias: bool = False,
+        eps: float = 1e-5,
+        std: float = 0.02,
+        out_std: float | None = None,
+    ):
         self.width, self.heads = positive(width, "width"), positive(heads, "number of heads")
         self.kv_heads = positive(heads if kv_heads is None else kv_heads, "number of key heads")
         if head_width is None and width % heads:
@@ -91,21 +103,29 @@ class Attention(Module):
         if not isinstance(tokens, Tokens):
             raise Error(f"{tracer.name_of(self)} needs the tokens; call it with (x, tokens)")
         if tracer.region:
-            raise Error(f"{tracer.name_of(self)} is inside a module for one modality; attention runs over all rows: "
-                        f"untie its weights instead, as in nn.Attention(..., untie=modalities)")
-        q, k, v = tracer.by_towers(self.untie["qkv"], tokens, self,
-                                   lambda tower: [one.at(x, tower) for one in (self.q, self.k, self.v)])
+            raise Error(
+                f"{tracer.name_of(self)} is inside a module for one modality; attention runs over all rows: "
+                f"untie its weights instead, as in nn.Attention(..., untie=modalities)"
+            )
+        q, k, v = tracer.by_towers(
+            self.untie["qkv"], tokens, self, lambda tower: [one.at(x, tower) for one in (self.q, self.k, self.v)]
+        )
         if self.q_norm and self.k_norm:
-            q, k = tracer.by_towers(self.untie["qk_norm"], tokens, self,
-                                    lambda tower: [self.q_norm.at(q, tower), self.k_norm.at(k, tower)])
+            q, k = tracer.by_towers(
+                self.untie["qk_norm"], tokens, self, lambda tower: [self.q_norm.at(q, tower), self.k_norm.at(k, tower)]
+            )
         if self.rope:
             q, k = self._turn(q, self.heads, tokens), self._turn(k, self.kv_heads, tokens)
         return self.o(self._attend(q, k, v, tokens), tokens)
 
     def _turn(self, x: Tensor, heads: int, tokens: Tokens) -> Tensor:
         position = tokens.position
-        return x.tracer.emit(f"motley.rope {{0}} at {{1}} {{{{heads = {heads} : i64, theta = {number(self.theta)} : f64}}}} "
-                             f": {x.type}, {position.type}", [x, position], x.shape)
+        return x.tracer.emit(
+            f"motley.rope {{0}} at {{1}} {{{{heads = {heads} : i64, theta = {number(self.theta)} : f64}}}} "
+            f": {x.type}, {position.type}",
+            [x, position],
+            x.shape,
+        )
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tokens) -> Tensor:
         fields = {"documents": tokens.document}
@@ -116,5 +136,9 @@ class Attention(Module):
         operands = [q, k, v, *fields.values()]
         named = " ".join(f"{field} {{{index}}}" for index, field in enumerate(fields, start=3))
         types = ", ".join(operand.type for operand in operands)
-        return q.tracer.emit(f"motley.attention {self.mask} {{0}}, {{1}}, {{2}} {named} {{{{heads = {self.heads} : i64, "
-                             f"kv_heads = {self.kv_heads} : i64}}}} : ({types}) -> {q.type}", operands, q.shape)
+        return q.tracer.emit(
+            f"motley.attention {self.mask} {{0}}, {{1}}, {{2}} {named} {{{{heads = {self.heads} : i64, "
+            f"kv_heads = {self.kv_heads} : i64}}}} : ({types}) -> {q.type}",
+            operands,
+            q.shape,
+        )

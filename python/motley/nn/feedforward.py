@@ -49,8 +49,15 @@ class SwiGLU(Module):
         Standard deviation at the start, of the first two weights and of the last.
     """
 
-    def __init__(self, width: int, hidden: int | None = None, untie: Untie = None, rule: str = "multiple",
-                 std: float = 0.02, out_std: float | None = None):
+    def __init__(
+        self,
+        width: int,
+        hidden: int | None = None,
+        untie: Untie = None,
+        rule: str = "multiple",
+        std: float = 0.02,
+        out_std: float | None = None,
+    ):
         self.width = positive(width, "width")
         self.hidden = positive(hidden_size(width, rule) if hidden is None else hidden, "hidden size")
         self.towers = as_towers(untie)
@@ -82,8 +89,16 @@ class MLP(Module):
     std, out_std : float
     """
 
-    def __init__(self, width: int, hidden: int | None = None, activation: str = "gelu", bias: bool = False,
-                 untie: Untie = None, std: float = 0.02, out_std: float | None = None):
+    def __init__(
+        self,
+        width: int,
+        hidden: int | None = None,
+        activation: str = "gelu",
+        bias: bool = False,
+        untie: Untie = None,
+        std: float = 0.02,
+        out_std: float | None = None,
+    ):
         self.width = positive(width, "width")
         self.hidden = positive(4 * width if hidden is None else hidden, "hidden size")
         if activation not in ACTIVATIONS:
@@ -124,7 +139,9 @@ class ByModality(Module):
     def __init__(self, modules: Mapping[str, Module] | None = None, **by_name: Module):
         self._modules = {**(modules or {}), **by_name}
         if not self._modules:
-            raise Error("ByModality has no modules; expected one for each modality, as in ByModality(text=..., image=...)")
+            raise Error(
+                "ByModality has no modules; expected one for each modality, as in ByModality(text=..., image=...)"
+            )
         for name, module in self._modules.items():
             if not isinstance(module, Module):
                 raise Error(f"ByModality has {kind(module)} for modality '{name}'; expected a Module")
@@ -143,16 +160,24 @@ class ByModality(Module):
                 raise Error(f"unknown modality '{name}'; expected one of {', '.join(known)}", self.location)
         missing = [name for name in known if name not in self._modules]
         if missing:
-            raise Error(f"{x.tracer.name_of(self)} has no module for modality '{missing[0]}'; expected one for each of "
-                        f"{', '.join(known)}", self.location)
+            raise Error(
+                f"{x.tracer.name_of(self)} has no module for modality '{missing[0]}'; expected one for each of "
+                f"{', '.join(known)}",
+                self.location,
+            )
         cases: dict[int, list[str]] = {}
         for name in known:
             cases.setdefault(id(self._modules[name]), []).append(name)
-        return x.tracer.by_cases([(names[0], names) for names in cases.values()], self,
-                                 lambda name: [self._checked(name, self._modules[name](x, tokens))])[0]
+        return x.tracer.by_cases(
+            [(names[0], names) for names in cases.values()],
+            self,
+            lambda name: [self._checked(name, self._modules[name](x, tokens))],
+        )[0]
 
     def _checked(self, name: str, result: Any) -> Tensor:
         if not isinstance(result, Tensor):
-            raise Error(f"the module for modality '{name}' returned {kind(result)}; expected one tensor",
-                        self._modules[name].location)
+            raise Error(
+                f"the module for modality '{name}' returned {kind(result)}; expected one tensor",
+                self._modules[name].location,
+            )
         return result

@@ -19,8 +19,9 @@ class Layer(Module):
     def _make(self, untie: Untie, kinds: dict[str, tuple[tuple[int, ...], str, float]]) -> None:
         self.towers: Towers | None = as_towers(untie)
         keys = list(self.towers.towers) if self.towers else [None]
-        self._parameters = {(kind, tower): Parameter(*description)
-                            for kind, description in kinds.items() for tower in keys}
+        self._parameters = {
+            (kind, tower): Parameter(*description) for kind, description in kinds.items() for tower in keys
+        }
 
     def children(self) -> Iterator[tuple[str, Any]]:
         for (kind, tower), parameter in self._parameters.items():
@@ -82,8 +83,13 @@ class Linear(Layer):
         bias = self.parameter("bias", tower)
         shape = (x.shape[0], self.outputs)
         result = f"tensor<{shape[0]}x{shape[1]}xf32>"
-        return tracer.emit(f"motley.linear {tracer.symbol(self.parameter('', tower))}({{0}})"
-                           + (f" bias {tracer.symbol(bias)}" if bias else "") + f" : ({x.type}) -> {result}", [x], shape)
+        return tracer.emit(
+            f"motley.linear {tracer.symbol(self.parameter('', tower))}({{0}})"
+            + (f" bias {tracer.symbol(bias)}" if bias else "")
+            + f" : ({x.type}) -> {result}",
+            [x],
+            shape,
+        )
 
 
 class Norm(Layer):
@@ -109,8 +115,13 @@ class Norm(Layer):
         tracer = x.tracer
         bias = self.parameter("bias", tower)
         attributes = f"{{{{epsilon = {number(self.eps)} : f64, heads = {self.heads} : i64}}}}"
-        return tracer.emit(f"motley.norm {self.kind} {{0}} gain {tracer.symbol(self.parameter('', tower))}"
-                           + (f" bias {tracer.symbol(bias)}" if bias else "") + f" {attributes} : {x.type}", [x], x.shape)
+        return tracer.emit(
+            f"motley.norm {self.kind} {{0}} gain {tracer.symbol(self.parameter('', tower))}"
+            + (f" bias {tracer.symbol(bias)}" if bias else "")
+            + f" {attributes} : {x.type}",
+            [x],
+            x.shape,
+        )
 
 
 class RMSNorm(Norm):
@@ -161,9 +172,15 @@ class Embedding(Layer):
             raise Error(f"{type(self).__name__} got {kind(tokens)}; expected the tokens")
         tracer, token = tokens.tracer, tokens.token
         if self.vocabulary < tokens.modalities.vocabulary:
-            raise Error(f"{tracer.name_of(self)} has {self.vocabulary} rows; the modalities have "
-                        f"{tokens.modalities.vocabulary} token ids; make it nn.Embedding(data.vocabulary, {self.width})",
-                        self.location)
+            raise Error(
+                f"{tracer.name_of(self)} has {self.vocabulary} rows; the modalities have "
+                f"{tokens.modalities.vocabulary} token ids; make it nn.Embedding(data.vocabulary, {self.width})",
+                self.location,
+            )
         shape = (tokens.rows, self.width)
-        return tracer.emit(f"motley.embedding {tracer.symbol(self.parameter())}({{0}}) : "
-                           f"({token.type}) -> tensor<{shape[0]}x{shape[1]}xf32>", [token], shape)
+        return tracer.emit(
+            f"motley.embedding {tracer.symbol(self.parameter())}({{0}}) : "
+            f"({token.type}) -> tensor<{shape[0]}x{shape[1]}xf32>",
+            [token],
+            shape,
+        )

@@ -47,12 +47,17 @@ class CrossEntropy(Module):
         if x.tracer.region:
             raise Error("CrossEntropy is inside a module for one modality; a loss is taken over all rows")
         if self.head.outputs < tokens.modalities.vocabulary:
-            raise Error(f"the head has {self.head.outputs} outputs; the modalities have {tokens.modalities.vocabulary} token "
-                        f"ids; make it nn.Head({self.head.inputs}, data.vocabulary)", self.head.location)
+            raise Error(
+                f"the head has {self.head.outputs} outputs; the modalities have {tokens.modalities.vocabulary} token "
+                f"ids; make it nn.Head({self.head.inputs}, data.vocabulary)",
+                self.head.location,
+            )
         tracer, target = x.tracer, tokens.target
         loss = f"tensor<{x.shape[0]}xf32>"
         ce, z = tracer.emit_many(
             f"motley.cross_entropy {tracer.symbol(self.head.parameter())}({{0}}) targets {{1}} "
             f"{{{{z_loss = {number(self.z_loss)} : f64}}}} : ({x.type}, {target.type}) -> ({loss}, {loss})",
-            [x, target], [(x.shape[0],)] * 2)
+            [x, target],
+            [(x.shape[0],)] * 2,
+        )
         return {"ce": ce, "z": z} if self.z_loss else {"ce": ce}

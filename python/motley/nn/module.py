@@ -33,8 +33,8 @@ class Parameter:
 class Module:
     """A part of a model: its parameters and submodules are its attributes, lists and dictionaries of them included.
 
-    Subclasses define ``forward`` and need not call ``super().__init__()``. Names follow the attributes: the query matrix of the
-    text tower in the first of ``self.blocks`` is ``blocks.0.attn.q.text``.
+    Subclasses define ``forward`` and need not call ``super().__init__()``. Names follow the attributes: the query
+    matrix of the text tower in the first of ``self.blocks`` is ``blocks.0.attn.q.text``.
 
     Examples
     --------
