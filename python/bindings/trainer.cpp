@@ -1,0 +1,131 @@
+// The trainer: settings in and reports out as dictionaries.
+#include "bindings.h"
+
+#include "runtime/trainer.h"
+
+using namespace motley::runtime;
+
+namespace motley::python {
+
+static TrainerConfig configOf(const py::dict &given) {
+  TrainerConfig config;
+  for (auto [key, value] : given) {
+    auto name = key.cast<std::string>();
+    if (name == "steps")
+      config.steps = value.cast<int64_t>();
+    else if (name == "schedule")
+      config.schedule = check(scheduleKindFromName(value.cast<std::string>()));
+    else if (name == "learning_rate")
+      config.learningRate = value.cast<double>();
+    else if (name == "final_learning_rate")
+      config.finalLearningRate = value.cast<double>();
+    else if (name == "warmup")
+      config.warmup = value.cast<int64_t>();
+    else if (name == "microbatches")
+      config.microbatches = value.cast<int64_t>();
+    else if (name == "seed")
+      config.seed = value.cast<uint64_t>();
+    else if (name == "checkpoint_interval")
+      config.checkpointInterval = value.cast<int64_t>();
+    else if (name == "eval_interval")
+      config.evalInterval = value.cast<int64_t>();
+    else if (name == "heldout_microbatches")
+      config.heldoutMicrobatches = value.cast<int64_t>();
+    else if (name == "keep_checkpoints")
+      config.keepCheckpoints = value.cast<int>();
+    else if (name == "directory")
+      config.directory = value.cast<std::string>();
+    else if (name == "resume")
+      config.resume = value.cast<std::string>();
+    else
+      throw Failure{Status::error(Code::InvalidArgument, "unknown setting '" + name + "' of the trainer")};
+  }
+  return config;
+}
+
+static py::dict lossesOf(const std::vector<LossReport> &reports, const Session &session) {
+  const std::vector<Modality> &modalities = session.manifest().modalities;
+  py::dict losses;
+  for (const LossReport &one : reports) {
+    py::dict byModality;
+    for (size_t index = 0; index < one.byModality.size() && index < modalities.size(); ++index)
+      byModality[modalities[index].name.c_str()] = one.byModality[index];
+    losses[one.name.c_str()] = py::dict(py::arg("mean") = one.mean, py::arg("by_modality") = byModality);
+  }
+  return losses;
+}
+
+static py::dict dictOf(const StepReport &report, const Session &session) {
+  return py::dict(py::arg("step") = report.step, py::arg("loss") = report.loss,
+                  py::arg("losses") = lossesOf(report.losses, session), py::arg("targets") = report.targetsByModality,
+                  py::arg("tokens") = report.tokens, py::arg("gradient_norm") = report.gradientNorm,
+                  py::arg("learning_rate") = report.learningRate, py::arg("seconds") = report.seconds,
+                  py::arg("tokens_per_second") = report.tokensPerSecond, py::arg("epoch") = report.epoch,
+                  py::arg("launches") = report.launches);
+}
+
+static py::dict dictOf(const EvalReport &report, const Session &session) {
+  return py::dict(py::arg("step") = report.step, py::arg("loss") = report.loss,
+                  py::arg("losses") = lossesOf(report.losses, session), py::arg("targets") = report.targetsByModality,
+                  py::arg("tokens") = report.tokens, py::arg("seconds") = report.seconds);
+}
+
+// An exception from the callback stops the run as `false` would; it is raised again when the runtime has returned.
+static void run(Trainer &trainer, const std::function<bool(py::dict)> &onStep) {
+  std::optional<py::error_already_set> raised;
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = trainer.run([&](const StepReport &report) {
+      py::gil_scoped_acquire acquire;
+      try {
+        if (PyErr_CheckSignals() != 0)
+          throw py::error_already_set();
+        return !onStep || onStep(dictOf(report, trainer.session()));
+      } catch (py::error_already_set &error) {
+        raised.emplace(error);
+        return false;
+      }
+    });
+  }
+  if (raised)
+    throw *raised;
+  check(std::move(status));
+}
+
+void bindTrainer(py::module_ &module) {
+  py::class_<Trainer>(module, "Trainer")
+      .def(py::init([](Session &session, std::shared_ptr<Dataset> dataset, const py::dict &settings) {
+             return check(Trainer::create(session, std::move(dataset), configOf(settings)));
+           }),
+           py::arg("session"), py::arg("dataset"), py::arg("settings"), py::keep_alive<1, 2>())
+      .def("step",
+           [](Trainer &self) {
+             std::optional<StepReport> report;
+             {
+               py::gil_scoped_release release;
+               report = check(self.step());
+             }
+             return dictOf(*report, self.session());
+           })
+      .def("evaluate",
+           [](Trainer &self) {
+             std::optional<EvalReport> report;
+             {
+               py::gil_scoped_release release;
+               report = check(self.evaluate());
+             }
+             return dictOf(*report, self.session());
+           })
+      .def("save",
+           [](Trainer &self) {
+             py::gil_scoped_release release;
+             return check(self.save());
+           })
+      .def("run", &run, py::arg("on_step") = std::function<bool(py::dict)>())
+      .def_property_readonly("current_step", &Trainer::currentStep)
+      .def_property_readonly("is_done", &Trainer::isDone)
+      .def_property_readonly("has_heldout", &Trainer::hasHeldout);
+}
+
+} // namespace motley::python

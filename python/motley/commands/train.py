@@ -1,0 +1,129 @@
+"""``motley train``: a model file and a data set to a run directory with log and checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import native
+from ..compiled import CompiledModel
+from ..errors import Error
+from ..hyperparameters import SCHEDULES, Hyperparameters
+from ..trainer import Report, Trainer
+from . import options as common
+
+VERB = "train"
+HELP = "train a model on a data set"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("model", metavar="MODEL.py|MODEL.mlir|m.so")
+    common.add_model_options(parser, data="required")
+    parser.add_argument("--steps", type=common.positive, required=True, metavar="N", help="of the whole run")
+    parser.add_argument("--out", required=True, metavar="RUN", help="directory of log and checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in RUN")
+    parser.add_argument(
+        "--seed", type=common.not_negative, default=0, metavar="S", help="of initial values and data order"
+    )
+    parser.add_argument("--threads", type=common.not_negative, default=0, metavar="T", help="0: all processors")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="X", help="at the peak; by default what the model file says"
+    )
+    parser.add_argument("--warmup", type=common.not_negative, metavar="N", help="steps of linear warm-up")
+    parser.add_argument("--schedule", choices=SCHEDULES)
+    parser.add_argument("--microbatches", type=common.positive, metavar="N", help="in a step")
+    parser.add_argument(
+        "--checkpoint-interval", type=common.not_negative, default=0, metavar="N", help="steps; 0: only at the end"
+    )
+    parser.add_argument("--keep-checkpoints", type=common.not_negative, default=3, metavar="N", help="0: all")
+    parser.add_argument(
+        "--eval-interval", type=common.not_negative, default=0, metavar="N", help="steps; 0: only at the end"
+    )
+    parser.add_argument(
+        "--heldout-microbatches", type=common.not_negative, default=0, metavar="N", help="in an evaluation; 0: all"
+    )
+    parser.add_argument(
+        "--log-interval", type=common.positive, default=10, metavar="N", help="steps between printed lines"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compile in this process and train."""
+    model, train = prepare(options)
+    out = Path(options.out)
+    if not options.resume and (out / "latest").exists():
+        raise Error(f"'{out}' already holds a run; give --resume to go on with it, or another --out", None)
+    trainer = Trainer(
+        model,
+        options.data,
+        options.steps,
+        out,
+        train,
+        options.resume,
+        options.seed,
+        options.checkpoint_interval,
+        options.eval_interval,
+        options.heldout_microbatches,
+        options.keep_checkpoints,
+    )
+    if trainer.is_done:
+        print(f"'{out}' is done: {trainer.current_step} steps", file=sys.stderr)
+        return
+
+    def show(report: Report) -> bool:
+        if report["step"] == 1 or report["step"] % options.log_interval == 0 or report["step"] == options.steps:
+            print(describe_step(report), flush=True)
+        return True
+
+    trainer.run(show)
+    if trainer.has_heldout:
+        print(describe_evaluation(trainer.evaluate()))
+
+
+def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters]:
+    """Load or compile the model; the options override what its file says about training."""
+    if options.model.endswith(".so"):
+        if options.settings or options.rows:
+            raise Error(f"'{options.model}' is compiled already; --set and --rows are for model files", None)
+        model, train = CompiledModel.load(options.model, options.threads), Hyperparameters()
+    else:
+        text = common.load(options, options.model)
+        train = text.train
+        os.makedirs(options.out, exist_ok=True)
+        # What is trained stays with the run: the model file may change afterwards.
+        native.write_text(Path(options.out) / "model.mlir", text.text)
+        model = CompiledModel(native.jit(text.text, text.path), options.threads)
+    given: dict[str, Any] = {
+        name: getattr(options, name) for name in ("learning_rate", "warmup", "schedule", "microbatches")
+    }
+    return model, dataclasses.replace(train, **{name: value for name, value in given.items() if value is not None})
+
+
+def describe_losses(report: Report) -> str:
+    """Spell the losses of a report, each with its value for every modality."""
+    parts = []
+    for name, loss in report["losses"].items():
+        by_modality = ", ".join(
+            f"{modality} {value:.4f}" for modality, value in loss["by_modality"].items() if not math.isnan(value)
+        )
+        parts.append(f"{name} {loss['mean']:.4f} ({by_modality})")
+    return "  ".join(parts)
+
+
+def describe_step(report: Report) -> str:
+    """Spell the report of a step in one line."""
+    return (
+        f"step {report['step']:>6}  {describe_losses(report)}  norm {report['gradient_norm']:.3f}  "
+        f"lr {report['learning_rate']:.2e}  {report['tokens_per_second']:,.0f} tokens/s"
+    )
+
+
+def describe_evaluation(report: Report) -> str:
+    """Spell the report of an evaluation in one line."""
+    return f"held out after step {report['step']}  {describe_losses(report)}  {report['tokens']:,} tokens"
