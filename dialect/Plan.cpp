@@ -98,3 +98,22 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
            << "declared here";
   return success();
 }
+
+int64_t mlir::plan::getFirstPanel(motley::BankOp bank, int64_t range) {
+  int64_t panels = 0;
+  for (int64_t before = 0; before < range; ++before)
+    panels += llvm::divideCeil(bank.getRangeType(before).getDimSize(1), kPanelColumns);
+  return panels;
+}
+
+MemRefType mlir::plan::getStorageType(motley::BankOp bank) {
+  RankedTensorType type = bank.getRangeType(0);
+  SmallVector<int64_t> shape;
+  if (type.getRank() == 1)
+    shape = {bank.getNumMembers(), type.getDimSize(0)};
+  else if (bank.getLayout() == motley::Layout::rows)
+    shape = {type.getDimSize(0), type.getDimSize(1)};
+  else
+    shape = {bank.getNumMembers(), getFirstPanel(bank, bank.getNumRanges()), type.getDimSize(0), kPanelColumns};
+  return MemRefType::get(shape, type.getElementType());
+}

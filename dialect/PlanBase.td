@@ -27,6 +27,20 @@ class PlanEnumAttr<EnumInfo info, string mnemonic> : EnumAttr<PlanDialect, info,
 def SlotAttr : PlanEnumAttr<Slot, "slot">;
 def AccessAttr : PlanEnumAttr<Access, "access">;
 
+// What choose-kernels decides for an operation of level 2, for lower-to-plan to read: `plan.choice = #plan.choice<...>`.
+def ChoiceAttr : AttrDef<PlanDialect, "Choice"> {
+  let mnemonic = "choice";
+  let summary = "how a kernel is cut: slots of a tile, and panels (or 32 columns of K) of a column block; 0: the kernel has none";
+  let parameters = (ins "int64_t":$row_tile, "int64_t":$panels_per_block);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def HeadChoiceAttr : AttrDef<PlanDialect, "HeadChoice"> {
+  let mnemonic = "head_choice";
+  let summary = "rows of a window of logits, and how the products with the head and their adjoints are cut";
+  let parameters = (ins "int64_t":$window, "::mlir::plan::ChoiceAttr":$forward, "::mlir::plan::ChoiceAttr":$transposed, "::mlir::plan::ChoiceAttr":$outer);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 class PlanOp<string mnemonic, list<Trait> traits = []> : Op<PlanDialect, mnemonic, traits>;
 class Family<string cppName, string keyword> : AttrDef<PlanDialect, cppName> { let mnemonic = keyword; }
 
