@@ -320,8 +320,24 @@ KernelBuilder::Vals KernelBuilder::choose(Val condition, function_ref<Vals()> th
   return results;
 }
 
+void KernelBuilder::tiles(unsigned number, ArrayRef<int64_t> map, function_ref<void(Tile, Val)> body) {
+  units([&](Val unit) {
+    Tile entry = tile(number, unit);
+    Val member = lookUp(map, entry.group);
+    if (!llvm::is_contained(map, -1))
+      return body(entry, member);
+    when(member >= 0, [&] { body(entry, member); });
+  });
+}
+
 // ---- KernelBuilder: columns
 
+void KernelBuilder::elements(Val lower, Val upper, function_ref<void(Val, Val)> body) {
+  Val rest = (upper - lower) % kLanes;
+  Val whole = upper - rest;
+  loop(lower, whole, kLanes, [&](Val element) { body(element, {}); });
+  when(rest > 0, [&] { body(whole, lanesBelow(rest)); });
+}
 void KernelBuilder::columns(int64_t width, function_ref<void(Val, Val)> body) {
   int64_t whole = width / kLanes * kLanes;
   if (whole == kLanes)

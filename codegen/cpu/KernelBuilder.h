@@ -223,7 +223,12 @@ public:
   void when(Val condition, function_ref<void()> then, function_ref<void()> otherwise);
   Vals choose(Val condition, function_ref<Vals()> then, function_ref<Vals()> otherwise);
 
-  // ---- rows of static width, in vectors of kLanes
+  /// For each unit, an entry of the tile list in operand `number`, where map[group] is not -1: the tile and its member.
+  void tiles(unsigned number, ArrayRef<int64_t> map, function_ref<void(Tile, Val member)> body);
+
+  // ---- rows, in vectors of kLanes
+  /// Calls the body for [lower, upper) in vectors; the mask is null but for a partial last vector.
+  void elements(Val lower, Val upper, function_ref<void(Val element, Val mask)> body);
   /// Calls the body for each vector of columns; the mask is null but for a partial last vector.
   void columns(int64_t width, function_ref<void(Val column, Val mask)> body);
   /// Folds a row into kLanes lanes per quantity: vector j of the row goes to accumulator j % 4, accumulators are joined as

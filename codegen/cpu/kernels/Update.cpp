@@ -1,0 +1,96 @@
+// The update of the parameters: the norm of the gradients, then AdamW. Banks are flat here.
+#include "codegen/cpu/KernelBuilder.h"
+
+#include <cmath>
+
+namespace mlir::motley::codegen {
+
+using Vals = KernelBuilder::Vals;
+
+FailureOr<int64_t> emit(plan::SumSquaresAttr family, KernelFrame &frame) {
+  constexpr int64_t kElementsPerUnit = 65536;
+  constexpr int64_t kWays = 4; // independent sums, so that one addition needn't wait for the last
+  KernelBuilder k(frame);
+  Buffer gradient = k.operand(0), partial = k.operand(1);
+  auto addSquares = [&](Val element, Val mask, Val sum) {
+    Val x = k.convert(gradient.loadVector(element, kLanes, mask), k.f64());
+    return fma(x, x, sum);
+  };
+  k.units([&](Val unit) {
+    Val lower = unit * kElementsPerUnit;
+    Val upper = min(lower + kElementsPerUnit, k.index(gradient.numElements()));
+    Val rounds = upper - (upper - lower) % (kWays * kLanes);
+    Vals zeros(kWays, k.constant(0.0, k.vectorOf(k.f64())));
+    Vals sums = k.loop(lower, rounds, kWays * kLanes, zeros, [&](Val element, ArrayRef<Val> carried) {
+      Vals next;
+      for (int64_t way = 0; way < kWays; ++way)
+        next.push_back(addSquares(element + way * kLanes, {}, carried[way]));
+      return next;
+    });
+    Val rest = k.loop(rounds, upper, kLanes, {zeros[0]}, [&](Val element, ArrayRef<Val> carried) {
+      return Vals{addSquares(element, k.lanesBelow(upper - element), carried[0])};
+    })[0];
+    Val total = k.sum((sums[0] + sums[1]) + (sums[2] + sums[3]) + rest);
+    partial.store(total, unit + family.getFirst());
+  });
+  return k.scratchBytes();
+}
+
+FailureOr<int64_t> emit(plan::NormFinishAttr family, KernelFrame &frame) {
+  KernelBuilder k(frame);
+  Buffer partial = k.operand(0), norm = k.operand(1);
+  k.units([&](Val) {
+    Val sum = k.loop(0, partial.size(0), 1, {k.constant(0.0, k.f64())}, [&](Val i, ArrayRef<Val> carried) {
+      return Vals{carried[0] + partial.load(i)};
+    })[0];
+    norm.store(k.convert(sqrt(sum), k.f32()), 0);
+  });
+  return k.scratchBytes();
+}
+
+/// base^exponent in f64 by repeated squaring, exponent >= 0.
+static Val power(KernelBuilder &k, double base, Val exponent) {
+  constexpr int64_t kExponentBits = 48; // more steps than a run has
+  Val one = k.constant(1.0, k.f64());
+  return k.loop(0, kExponentBits, 1, {one, k.constant(base, k.f64())}, [&](Val bit, ArrayRef<Val> carried) {
+    Val isSet = ((exponent >> bit) & 1) != 0;
+    return Vals{select(isSet, carried[0] * carried[1], carried[0]), carried[1] * carried[1]};
+  })[0];
+}
+
+FailureOr<int64_t> emit(plan::AdamWAttr family, KernelFrame &frame) {
+  constexpr int64_t kElementsPerUnit = 16384;
+  KernelBuilder k(frame);
+  Buffer param = k.operand(0), grad = k.operand(1), m = k.operand(2), v = k.operand(3), norm = k.operand(4);
+  Val rate = k.scalar(5), step = k.scalar(6);
+  double beta1 = family.getBeta1().getValueAsDouble(), beta2 = family.getBeta2().getValueAsDouble();
+  double epsilon = family.getEpsilon().getValueAsDouble(), decay = family.getWeightDecay().getValueAsDouble();
+  double clip = family.getClip().getValueAsDouble();
+
+  // Scalars, once per call: m' / (1 - beta1^step) is m' * scale1, v' likewise.
+  Val scale1 = k.convert(1.0 / (1.0 - power(k, beta1, step)), k.f32());
+  Val scale2 = k.convert(1.0 / (1.0 - power(k, beta2, step)), k.f32());
+  Val gradientScale = k.constant(1.0, k.f32());
+  if (clip > 0) {
+    Val n = norm.load(0);
+    gradientScale = select(n > clip, clip / n, gradientScale);
+  }
+  k.units([&](Val unit) {
+    Val lower = unit * kElementsPerUnit;
+    k.elements(lower, min(lower + kElementsPerUnit, k.index(param.numElements())), [&](Val i, Val mask) {
+      Val g = grad.loadVector(i, kLanes, mask) * gradientScale;
+      Val w = param.loadVector(i, kLanes, mask);
+      Val newM = fma(m.loadVector(i, kLanes, mask), g.like(beta1), g * (1.0 - beta1));
+      Val newV = fma(v.loadVector(i, kLanes, mask), g.like(beta2), g * g * (1.0 - beta2));
+      Val move = newM * scale1 / (sqrt(newV * scale2) + epsilon);
+      if (decay > 0)
+        move = fma(w, w.like(decay), move);
+      m.store(newM, i, mask);
+      v.store(newV, i, mask);
+      param.store(fma(-rate, move, w), i, mask);
+    });
+  });
+  return k.scratchBytes();
+}
+
+} // namespace mlir::motley::codegen
