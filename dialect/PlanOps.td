@@ -45,49 +45,95 @@ def StepOp : PlanOp<"step", [Symbol, HasParent<"::mlir::ModuleOp">, SingleBlock,
 
 def FieldOp : PlanOp<"field", [Pure]> {
   let summary = "a field of the rows, handed to the step";
-  let description = [{ Example: `%t = plan.field token : memref<64xi32>` }];
+  let description = [{
+    Example:
+
+    ```mlir
+    %t = plan.field token : memref<64xi32>
+    ```
+  }];
   let arguments = (ins FieldAttr:$field);
   let results = (outs AnyMemRef:$buffer);
   let assemblyFormat = "custom<FieldName>($field) `:` type($buffer) attr-dict";
 }
 def StateOp : PlanOp<"state", [Pure]> {
   let summary = "the storage of a bank, in one of its slots";
-  let description = [{ Example: `%w = plan.state @bank.q param : memref<2x16x512x32xf32>` }];
+  let description = [{
+    Example:
+
+    ```mlir
+    %w = plan.state @bank.q param : memref<2x16x512x32xf32>
+    ```
+  }];
   let arguments = (ins FlatSymbolRefAttr:$bank, SlotAttr:$slot);
   let results = (outs AnyMemRef:$buffer);
   let assemblyFormat = "$bank $slot `:` type($buffer) attr-dict";
 }
 def OutputOp : PlanOp<"output", [Pure]> {
   let summary = "a buffer that the caller reads after the step";
-  let description = [{ Example: `%o = plan.output "loss_sums" : memref<2x2xf64>` }];
+  let description = [{
+    Example:
+
+    ```mlir
+    %o = plan.output "loss_sums" : memref<2x2xf64>
+    ```
+  }];
   let arguments = (ins StrAttr:$name);
   let results = (outs AnyMemRef:$buffer);
   let assemblyFormat = "$name `:` type($buffer) attr-dict";
 }
 def InputOp : PlanOp<"input", [Pure]> {
   let summary = "a buffer that the caller fills before the step";
-  let description = [{ For functions that aren't derived from a loss. Example: `%x = plan.input "x" : memref<64x32xf32>` }];
+  let description = [{
+    For functions that aren't derived from a loss.
+
+    Example:
+
+    ```mlir
+    %x = plan.input "x" : memref<64x32xf32>
+    ```
+  }];
   let arguments = (ins StrAttr:$name);
   let results = (outs AnyMemRef:$buffer);
   let assemblyFormat = "$name `:` type($buffer) attr-dict";
 }
 def ScalarOp : PlanOp<"scalar", [Pure]> {
   let summary = "a scalar handed to the step";
-  let description = [{ Example: `%s = plan.scalar "learning_rate" : f32` }];
+  let description = [{
+    Example:
+
+    ```mlir
+    %s = plan.scalar "learning_rate" : f32
+    ```
+  }];
   let arguments = (ins StrAttr:$name);
   let results = (outs AnyTypeOf<[I1, I32, I64, F32]>:$value);
   let assemblyFormat = "$name `:` type($value) attr-dict";
 }
 def ConstantOp : PlanOp<"constant", [Pure, AllTypesMatch<["value", "result"]>]> {
   let summary = "a scalar that is known";
-  let description = [{ Example: `%s = plan.constant true` }];
+  let description = [{
+    Example:
+
+    ```mlir
+    %s = plan.constant true
+    ```
+  }];
   let arguments = (ins TypedAttrInterface:$value);
   let results = (outs AnyTypeOf<[I1, I32, I64, F32]>:$result);
   let assemblyFormat = "$value attr-dict";
 }
 def AllocOp : PlanOp<"alloc", [Pure]> {
   let summary = "a buffer in the arena";
-  let description = [{ `at` is its offset in bytes, a multiple of 64, once plan-memory has run. Example: `%b = plan.alloc at 4096 : memref<64x32xf32>` }];
+  let description = [{
+    `at` is its offset in bytes, a multiple of 64, once plan-memory has run.
+
+    Example:
+
+    ```mlir
+    %b = plan.alloc at 4096 : memref<64x32xf32>
+    ```
+  }];
   let arguments = (ins OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyMemRef:$buffer);
   let assemblyFormat = "(`at` $offset^)? `:` type($buffer) attr-dict";
@@ -96,7 +142,12 @@ def WindowOp : PlanOp<"window", [Pure]> {
   let summary = "a short buffer seen as rows [begin, begin + n) of a long one";
   let description = [{
     Row r of the result is row r - begin of the buffer: only the address changes. Rows outside the window must not be touched.
-    Example: `%w = plan.window %b begin 256 : memref<256x512xf32> to memref<2048x512xf32>`
+
+    Example:
+
+    ```mlir
+    %w = plan.window %b begin 256 : memref<256x512xf32> to memref<2048x512xf32>
+    ```
   }];
   let arguments = (ins AnyMemRef:$buffer, I64Attr:$begin);
   let results = (outs AnyMemRef:$result);
@@ -111,7 +162,11 @@ def LaunchOp : PlanOp<"launch", [AttrSizedOperandSegments, DeclareOpInterfaceMet
     Constraints:
     * C1: the symbol names a plan.kernel whose operand types are those of the operands.
 
-    Example: `plan.launch @norm_0 (%x, %g) count %n factor 1 : memref<64x32xf32>, memref<2x32xf32>, memref<1xi32>`
+    Example:
+
+    ```mlir
+    plan.launch @norm_0 (%x, %g) count %n factor 1 : memref<64x32xf32>, memref<2x32xf32>, memref<1xi32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$args, Optional<AnyMemRef>:$count, I64Attr:$factor,
                        DefaultValuedAttr<I64Attr, "0">:$flops, DefaultValuedAttr<I64Attr, "0">:$bytes);

@@ -74,7 +74,7 @@ def BankOp : MotleyOp<"bank", [Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpI
     Example:
 
     ```mlir
-    motley.bank @bank.q [[@text.q], [@image.q]]
+    motley.bank @bank.o [[@text.o], [@image.o]]
     motley.bank @bank.qkv [[@text.q, @text.k, @text.v], [@image.q, @image.k, @image.v]] layout panels
     ```
   }];
