@@ -1,0 +1,139 @@
+// Unites banks in a whole module. A use names its bank, its ranges and its map, so any two banks of fitting shapes can become
+// one without changing what the module means.
+#include "passes/BankUnion.h"
+
+using namespace mlir;
+using namespace mlir::motley;
+
+namespace {
+
+/// `bank.a.x` and `bank.a.y` give `bank.a.x_y`: what they share up to the last dot, and what tells them apart.
+std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks) {
+  StringRef first = banks.front().getSymName();
+  size_t common = first.size();
+  for (BankOp bank : banks) {
+    StringRef name = bank.getSymName();
+    size_t i = 0;
+    while (i < std::min(common, name.size()) && name[i] == first[i])
+      ++i;
+    common = i;
+  }
+  size_t dot = first.take_front(common).rfind('.');
+  size_t prefix = dot == StringRef::npos ? 0 : dot + 1;
+  std::string name = first.take_front(prefix).str();
+  llvm::raw_string_ostream stream(name);
+  llvm::interleave(banks, stream, [&](BankOp bank) { stream << bank.getSymName().drop_front(prefix); }, "_");
+  std::string unique = name;
+  for (int i = 1; module.lookupSymbol(unique); ++i)
+    unique = name + "_" + std::to_string(i);
+  return unique;
+}
+
+/// Replaces `old` by `united` in one use, shifting what it says about members and ranges.
+void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united, int64_t memberShift, int64_t rangeShift) {
+  auto shift = [&](StringRef name, int64_t by) {
+    auto values = user->getAttrOfType<DenseI64ArrayAttr>(name);
+    if (!values || by == 0)
+      return;
+    SmallVector<int64_t> shifted;
+    for (int64_t value : values.asArrayRef())
+      shifted.push_back(value < 0 ? value : value + by);
+    user->setAttr(name, DenseI64ArrayAttr::get(user->getContext(), shifted));
+  };
+  bool isFirst = true;
+  for (NamedAttribute attr : SmallVector<NamedAttribute>(user->getAttrs())) {
+    if (attr.getValue() != old)
+      continue;
+    user->setAttr(attr.getName(), united);
+    if (isFirst) // gain and bias of a norm share one map
+      shift("map", memberShift);
+    shift("ranges", rangeShift);
+    isFirst = false;
+  }
+}
+
+/// Operations on whole banks: one for the united bank instead of one for each part.
+void rewriteWhole(ModuleOp module, ArrayRef<FlatSymbolRefAttr> parts, FlatSymbolRefAttr united) {
+  module.walk([&](Operation *op) {
+    if (auto norm = dyn_cast<GradientNormOp>(op)) {
+      llvm::SmallSetVector<Attribute, 8> banks;
+      for (Attribute bank : norm.getBanks())
+        banks.insert(llvm::is_contained(parts, bank) ? Attribute(united) : bank);
+      norm.setBanksAttr(ArrayAttr::get(op->getContext(), banks.getArrayRef()));
+      return;
+    }
+    if (!isa<InitialiseOp, AdamWOp>(op))
+      return;
+    auto bank = op->getAttrOfType<FlatSymbolRefAttr>("bank");
+    if (bank == parts.front())
+      op->setAttr("bank", united);
+    else if (llvm::is_contained(parts, bank))
+      op->erase();
+  });
+}
+
+BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, function_ref<std::pair<int64_t, int64_t>(size_t)> shiftOf) {
+  MLIRContext *context = module.getContext();
+  std::string name = uniteNames(module, banks);
+  auto united = FlatSymbolRefAttr::get(context, name);
+  SmallVector<FlatSymbolRefAttr> parts;
+  SmallVector<Location> locations;
+  for (BankOp bank : banks) {
+    parts.push_back(FlatSymbolRefAttr::get(bank.getSymNameAttr()));
+    locations.push_back(bank.getLoc());
+  }
+  rewriteWhole(module, parts, united);
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    auto [memberShift, rangeShift] = shiftOf(i);
+    module.walk([&, part = part, memberShift = memberShift, rangeShift = rangeShift](Operation *op) {
+      if (!isa<BankOp, InitialiseOp, AdamWOp>(op))
+        rewriteUse(op, part, united, memberShift, rangeShift);
+    });
+  }
+  // Behind every variable that it names.
+  BankOp last = banks.front();
+  for (BankOp bank : banks)
+    if (last->isBeforeInBlock(bank))
+      last = bank;
+  OpBuilder b(context);
+  b.setInsertionPointAfter(last);
+  auto result = BankOp::create(b, FusedLoc::get(context, locations), name, members, LayoutAttr());
+  for (BankOp bank : banks)
+    bank.erase();
+  return result;
+}
+
+} // namespace
+
+BankOp mlir::motley::uniteMembers(ModuleOp module, ArrayRef<BankOp> banks) {
+  SmallVector<Attribute> members;
+  SmallVector<int64_t> shifts;
+  for (auto [i, bank] : llvm::enumerate(banks)) {
+    if (llvm::is_contained(banks.take_front(i), bank) || bank.getNumRanges() != banks[0].getNumRanges())
+      return {};
+    for (int64_t range = 0; range < bank.getNumRanges(); ++range)
+      if (bank.getRangeType(range) != banks[0].getRangeType(range))
+        return {};
+    shifts.push_back(members.size());
+    llvm::append_range(members, bank.getMembers());
+  }
+  return replaceBanks(module, banks, ArrayAttr::get(module.getContext(), members),
+                      [&](size_t i) { return std::pair<int64_t, int64_t>(shifts[i], 0); });
+}
+
+BankOp mlir::motley::uniteRanges(ModuleOp module, BankOp first, BankOp second) {
+  if (first == second || first.getNumMembers() != second.getNumMembers())
+    return {};
+  RankedTensorType a = first.getRangeType(0), b = second.getRangeType(0);
+  if (a.getRank() != 2 || b.getRank() != 2 || a.getDimSize(0) != b.getDimSize(0))
+    return {};
+  SmallVector<Attribute> members;
+  for (auto [left, right] : llvm::zip(first.getMembers(), second.getMembers())) {
+    SmallVector<Attribute> ranges(cast<ArrayAttr>(left).getValue());
+    llvm::append_range(ranges, cast<ArrayAttr>(right).getValue());
+    members.push_back(ArrayAttr::get(module.getContext(), ranges));
+  }
+  int64_t shift = first.getNumRanges();
+  return replaceBanks(module, {first, second}, ArrayAttr::get(module.getContext(), members),
+                      [&](size_t i) { return std::pair<int64_t, int64_t>(0, i == 0 ? 0 : shift); });
+}

@@ -1,0 +1,300 @@
+// merge(f(a), f(b)) is f(merge(a, b)) for operations that treat rows one by one, weights being named by the group; and
+// merge(split(x)) is x. Applied from the merges upwards, branches that are equal vanish as a whole, forward and backward alike.
+//
+// What merges to what is remembered by the tuple of branch values, so a value that both the forward and the backward merge is
+// made once. A merged operation stands behind the last of the operations that it replaces.
+#include "passes/FuseBranches.h"
+#include "passes/BankUnion.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace mlir::motley;
+
+namespace {
+
+using Branches = std::vector<Value>;
+
+struct BranchesInfo {
+  static Branches getEmptyKey() { return {llvm::DenseMapInfo<Value>::getEmptyKey()}; }
+  static Branches getTombstoneKey() { return {llvm::DenseMapInfo<Value>::getTombstoneKey()}; }
+  static unsigned getHashValue(const Branches &key) {
+    llvm::hash_code hash = key.size();
+    for (Value value : key)
+      hash = llvm::hash_combine(hash, value.getAsOpaquePointer());
+    return hash;
+  }
+  static bool isEqual(const Branches &a, const Branches &b) { return a == b; }
+};
+
+class BranchFuser {
+public:
+  BranchFuser(func::FuncOp function) : function(function), module(function->getParentOfType<ModuleOp>()), b(function.getContext()) {}
+
+  int64_t run() {
+    SmallVector<MergeGroupsOp> merges(function.getOps<MergeGroupsOp>());
+    int64_t before = merges.size();
+    for (MergeGroupsOp merge : merges) {
+      groups = merge.getGroups();
+      owner = merge.getOwnerAttr();
+      Branches inputs(merge.getInputs().begin(), merge.getInputs().end());
+      Value merged = mergeValues(inputs);
+      merge.getResult().replaceAllUsesWith(merged);
+      for (auto &entry : known)
+        if (entry.second == merge.getResult())
+          entry.second = merged;
+      merge.erase();
+    }
+    fuseGradients<GroupedOuterOp>();
+    fuseGradients<GroupedSumOp>();
+    removeDead();
+    return before - static_cast<int64_t>(llvm::range_size(function.getOps<MergeGroupsOp>()));
+  }
+
+private:
+  func::FuncOp function;
+  ModuleOp module;
+  OpBuilder b;
+  Value groups;
+  DenseI64ArrayAttr owner;
+  llvm::MapVector<Branches, Value, llvm::DenseMap<Branches, unsigned, BranchesInfo>> known; // in order: output is deterministic
+
+  /// The value that has each group's rows from its branch.
+  Value mergeValues(const Branches &branches) {
+    if (Value value = known.lookup(branches))
+      return value;
+    if (llvm::all_equal(branches))
+      return branches.front();
+    Value merged = undoSplit(branches);
+    if (!merged)
+      merged = mergeOperations(branches);
+    if (!merged) {
+      placeBehind(branches);
+      merged = MergeGroupsOp::create(b, branches[0].getLoc(), branches[0].getType(), branches, groups, owner);
+    }
+    return known[branches] = merged;
+  }
+
+  /// Behind the last definition of the branches.
+  void placeBehind(ArrayRef<Value> branches) {
+    Operation *last = nullptr;
+    for (Value value : branches)
+      if (Operation *op = value.getDefiningOp(); op && (!last || last->isBeforeInBlock(op)))
+        last = op;
+    if (last)
+      b.setInsertionPointAfter(last);
+    else
+      b.setInsertionPointToStart(&function.getBody().front());
+  }
+
+  Value undoSplit(const Branches &branches) {
+    auto split = branches[0].getDefiningOp<SplitGroupsOp>();
+    if (!split || split.getGroups() != groups || split.getOwnerAttr() != owner)
+      return {};
+    for (auto [i, value] : llvm::enumerate(branches))
+      if (value != split.getResult(i))
+        return {};
+    return split.getInput();
+  }
+
+  static bool isRowOperation(Operation *op) {
+    return op->hasTrait<OpTrait::Elementwise>() || isa<RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
+           (isa<GroupedMatmulOp>(op) && cast<GroupedMatmulOp>(op).getEpilogue().empty());
+  }
+  /// Attributes that name weights; the rest must be equal.
+  static bool namesWeights(StringRef name) { return name == "bank" || name == "gain" || name == "bias" || name == "map"; }
+
+  bool areAlike(ArrayRef<Operation *> ops) {
+    Operation *first = ops.front();
+    for (Operation *op : ops.drop_front()) {
+      if (op == first || op->getName() != first->getName() || op->getResultTypes() != first->getResultTypes() ||
+          op->getNumOperands() != first->getNumOperands() || op->getAttrs().size() != first->getAttrs().size())
+        return false;
+      for (NamedAttribute attr : first->getAttrs()) {
+        Attribute other = op->getAttr(attr.getName());
+        if (!other || (!namesWeights(attr.getName()) && other != attr.getValue()))
+          return false;
+      }
+      for (auto [a, c] : llvm::zip(op->getOperands(), first->getOperands()))
+        if (a.getType() != c.getType() || (!isa<RankedTensorType>(a.getType()) && a != c))
+          return false;
+    }
+    return true;
+  }
+
+  Value mergeOperations(const Branches &branches) {
+    SmallVector<Operation *> ops;
+    unsigned resultNumber = 0;
+    for (Value value : branches) {
+      auto result = dyn_cast<OpResult>(value);
+      if (!result || !isRowOperation(result.getOwner()))
+        return {};
+      resultNumber = result.getResultNumber();
+      if (resultNumber != cast<OpResult>(branches[0]).getResultNumber())
+        return {};
+      ops.push_back(result.getOwner());
+    }
+    if (!areAlike(ops))
+      return {};
+    // A writer of gradients must disappear with its result.
+    if (isa<GroupedNormBackwardOp>(ops[0]) &&
+        llvm::any_of(ops, [](Operation *op) { return !op->getResult(0).hasOneUse(); }))
+      return {};
+    if (!uniteBanks(ops))
+      return {};
+
+    IRMapping values;
+    for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i) {
+      Branches operands;
+      for (Operation *op : ops)
+        operands.push_back(op->getOperand(i));
+      Value operand = operands[0];
+      if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
+        operand = type.getElementType().isF32() ? mergeValues(operands) : operand;
+      values.map(ops[0]->getOperand(i), operand);
+    }
+    placeBehind(branches);
+    Operation *merged = b.insert(ops[0]->cloneWithoutRegions());
+    for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i)
+      merged->setOperand(i, values.lookup(ops[0]->getOperand(i)));
+    SmallVector<Location> locations;
+    for (Operation *op : ops)
+      locations.push_back(op->getLoc());
+    merged->setLoc(FusedLoc::get(b.getContext(), locations));
+    if (merged->hasAttr("map"))
+      merged->setAttr("map", uniteMaps(ops));
+    for (unsigned i = 0; i < merged->getNumResults(); ++i) {
+      Branches results;
+      for (Operation *op : ops)
+        results.push_back(op->getResult(i));
+      known[results] = merged->getResult(i);
+    }
+    return merged->getResult(resultNumber);
+  }
+
+  /// After their banks are one: group g meets what its branch maps it to.
+  DenseI64ArrayAttr uniteMaps(ArrayRef<Operation *> ops) {
+    SmallVector<int64_t> map;
+    for (auto [group, branch] : llvm::enumerate(owner.asArrayRef()))
+      map.push_back(ops[branch]->getAttrOfType<DenseI64ArrayAttr>("map")[group]);
+    return b.getDenseI64ArrayAttr(map);
+  }
+
+  /// Makes the operations name the same banks, or says that it can't be done. Checks before it changes anything.
+  bool uniteBanks(ArrayRef<Operation *> ops) {
+    SmallVector<SmallVector<BankOp>> toUnite;
+    for (StringRef name : {"bank", "gain", "bias"}) {
+      if (!ops[0]->hasAttr(name) || !isa<FlatSymbolRefAttr>(ops[0]->getAttr(name)))
+        continue;
+      SmallVector<BankOp> banks;
+      for (Operation *op : ops) {
+        auto symbol = op->getAttrOfType<FlatSymbolRefAttr>(name);
+        banks.push_back(symbol ? lookupBank(op, symbol) : BankOp());
+      }
+      if (llvm::all_equal(banks))
+        continue;
+      for (auto [i, bank] : llvm::enumerate(banks))
+        if (!bank || llvm::is_contained(ArrayRef(banks).take_front(i), bank) || !haveEqualRanges(bank, banks[0]))
+          return false;
+      toUnite.push_back(banks);
+    }
+    // Gain and bias share a map: both are united, or neither.
+    if (toUnite.size() == 1 && ops[0]->getAttrOfType<FlatSymbolRefAttr>("bias") && ops[0]->hasAttr("gain"))
+      return false;
+    for (ArrayRef<BankOp> banks : toUnite)
+      uniteMembers(module, banks);
+    return true;
+  }
+  static bool haveEqualRanges(BankOp a, BankOp c) {
+    if (a.getNumRanges() != c.getNumRanges())
+      return false;
+    for (int64_t range = 0; range < a.getNumRanges(); ++range)
+      if (a.getRangeType(range) != c.getRangeType(range))
+        return false;
+    return true;
+  }
+
+  /// Writers of gradients without results: united where all that they read is known merged.
+  template <typename OpT> void fuseGradients() {
+    for (OpT first : SmallVector<OpT>(function.getOps<OpT>())) {
+      for (auto &entry : known) {
+        const Branches &branches = entry.first;
+        if (branches.size() < 2 || branches[0] != first->getOperand(0))
+          continue;
+        SmallVector<Operation *> ops{first};
+        for (Value branch : ArrayRef(branches).drop_front())
+          for (Operation *user : branch.getUsers())
+            if (auto other = dyn_cast<OpT>(user); other && other->getOperand(0) == branch && canJoin(ops, other)) {
+              ops.push_back(other);
+              break;
+            }
+        if (ops.size() == branches.size() && fuseWriters(ops))
+          break;
+      }
+    }
+  }
+  bool canJoin(ArrayRef<Operation *> ops, Operation *other) {
+    SmallVector<Operation *> all(ops);
+    all.push_back(other);
+    if (!areAlike(all))
+      return false;
+    for (unsigned i = 1; i < other->getNumOperands(); ++i) // a pair occurs in the merged tuples, or the operand is the same
+      if (carriesRows(other->getOperand(i)) && llvm::none_of(known, [&](auto &entry) {
+            return entry.first.size() > ops.size() && entry.first[0] == ops[0]->getOperand(i) &&
+                   entry.first[ops.size()] == other->getOperand(i);
+          }))
+        return false;
+    return true;
+  }
+  static bool carriesRows(Value value) { return isa<RankedTensorType>(value.getType()); }
+
+  bool fuseWriters(ArrayRef<Operation *> ops) {
+    SmallVector<Value> operands;
+    for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i) {
+      Branches branches;
+      for (Operation *op : ops)
+        branches.push_back(op->getOperand(i));
+      Value operand = carriesRows(branches[0]) ? known.lookup(branches) : branches[0];
+      if (!operand)
+        return false;
+      operands.push_back(operand);
+    }
+    if (!uniteBanks(ops))
+      return false;
+    Operation *last = ops[0];
+    SmallVector<Location> locations;
+    for (Operation *op : ops) {
+      locations.push_back(op->getLoc());
+      if (last->isBeforeInBlock(op))
+        last = op;
+    }
+    b.setInsertionPointAfter(last);
+    for (Value operand : operands) // a merged value stands behind its branches, perhaps behind this
+      if (Operation *op = operand.getDefiningOp(); op && b.getInsertionPoint() != b.getBlock()->end() && !op->isBeforeInBlock(&*b.getInsertionPoint()))
+        b.setInsertionPointAfter(op);
+    Operation *merged = b.insert(ops[0]->clone());
+    merged->setOperands(operands);
+    merged->setLoc(FusedLoc::get(b.getContext(), locations));
+    merged->setAttr("map", uniteMaps(ops));
+    for (Operation *op : ops)
+      op->erase();
+    return true;
+  }
+
+  void removeDead() {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+      if (isOpTriviallyDead(&op) || (isa<GroupedNormBackwardOp>(op) && op.use_empty() && isReplaced(&op)))
+        op.erase();
+  }
+  /// A norm's adjoint writes gradients; it goes when a merged one writes them instead.
+  bool isReplaced(Operation *op) {
+    return llvm::any_of(known, [&](auto &entry) {
+      return llvm::is_contained(entry.first, op->getResult(0)) && isa_and_nonnull<GroupedNormBackwardOp>(entry.second.getDefiningOp()) &&
+             entry.second.getDefiningOp() != op;
+    });
+  }
+};
+
+} // namespace
+
+int64_t mlir::motley::fuseBranches(func::FuncOp function) { return BranchFuser(function).run(); }

@@ -1,0 +1,168 @@
+// Elementwise operations move into the epilogue of the product that feeds them.
+#include "passes/Passes.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::motley {
+#define GEN_PASS_DEF_FUSEEPILOGUE
+#include "passes/Passes.h.inc"
+} // namespace mlir::motley
+
+using namespace mlir;
+using namespace mlir::motley;
+
+namespace {
+
+bool isElementwise(Operation *op) {
+  return op->hasTrait<OpTrait::Elementwise>() && op->getNumResults() == 1 && op->getNumRegions() == 0 &&
+         isa<RankedTensorType>(op->getResult(0).getType());
+}
+/// Cheap enough to compute twice instead of storing it.
+bool isActivation(Operation *op) { return isa_and_nonnull<SiluOp, SiluSlopeOp, GeluOp, GeluSlopeOp, ReluOp, ReluSlopeOp>(op); }
+
+/// Grows the epilogue of one product, then rebuilds it.
+class EpilogueBuilder {
+public:
+  EpilogueBuilder(GroupedMatmulOp product, Operation *backwardStart) : product(product), backwardStart(backwardStart), b(product.getContext()) {}
+
+  /// The number of operations fused.
+  int64_t run() {
+    auto type = cast<RankedTensorType>(product.getResult(0).getType());
+    if (!llvm::all_of(product.getResultTypes(), [&](Type other) { return other == type; }))
+      return 0;
+    body = std::make_unique<Region>();
+    Block &block = body->emplaceBlock();
+    b.setInsertionPointToEnd(&block);
+    for (Value accumulator : product.getResults()) {
+      scalars.map(accumulator, block.addArgument(b.getF32Type(), product.getLoc()));
+      inside.push_back(accumulator);
+    }
+    int64_t numFused = 0;
+    for (Operation *op = product->getNextNode(); op; op = op->getNextNode()) {
+      if (isElementwise(op) && op->getResult(0).getType() == type && isSamePhase(op) && joins(op)) {
+        for (Value operand : op->getOperands())
+          materialise(operand);
+        Operation *scalar = b.clone(*op, scalars);
+        scalar->getResult(0).setType(b.getF32Type());
+        scalars.map(op->getResult(0), scalar->getResult(0));
+        inside.push_back(op->getResult(0));
+        ++numFused;
+      }
+    }
+    if (numFused)
+      rebuild();
+    return numFused;
+  }
+
+private:
+  GroupedMatmulOp product;
+  Operation *backwardStart;
+  OpBuilder b;
+  std::unique_ptr<Region> body;
+  IRMapping scalars;          // tensor -> its scalar inside
+  SmallVector<Value> inside;  // accumulators and fused values, in order
+  SmallVector<Value> extras;
+
+  bool isSamePhase(Operation *op) const {
+    if (!backwardStart)
+      return true;
+    return product->isBeforeInBlock(backwardStart) == op->isBeforeInBlock(backwardStart);
+  }
+  bool isInside(Value value) const { return llvm::is_contained(inside, value); }
+  bool isKnownBefore(Value value) const {
+    Operation *op = value.getDefiningOp();
+    return !op || op->isBeforeInBlock(product);
+  }
+  static bool isSplat(Value value) {
+    auto constant = value.getDefiningOp<arith::ConstantOp>();
+    auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+    return elements && elements.isSplat();
+  }
+  /// Something that the region can have: a value inside, a splat, a tensor known before, or an activation of one.
+  bool isAvailable(Value value) const {
+    if (isInside(value) || isSplat(value) || isKnownBefore(value))
+      return true;
+    Operation *op = value.getDefiningOp();
+    return isActivation(op) && (isInside(op->getOperand(0)) || isKnownBefore(op->getOperand(0)));
+  }
+  bool joins(Operation *op) const {
+    return llvm::any_of(op->getOperands(), [&](Value operand) { return isInside(operand); }) &&
+           llvm::all_of(op->getOperands(), [&](Value operand) { return isAvailable(operand); });
+  }
+
+  /// Gives the operand a scalar inside.
+  void materialise(Value operand) {
+    if (scalars.contains(operand))
+      return;
+    if (isSplat(operand)) {
+      auto elements = cast<DenseElementsAttr>(operand.getDefiningOp<arith::ConstantOp>().getValue());
+      scalars.map(operand, arith::ConstantOp::create(b, operand.getLoc(), cast<TypedAttr>(elements.getSplatValue<Attribute>())));
+      return;
+    }
+    if (Operation *op = operand.getDefiningOp(); isActivation(op)) {
+      materialise(op->getOperand(0));
+      Operation *scalar = b.clone(*op, scalars);
+      scalar->getResult(0).setType(b.getF32Type());
+      scalars.map(operand, scalar->getResult(0));
+      return;
+    }
+    extras.push_back(operand);
+    scalars.map(operand, body->front().addArgument(b.getF32Type(), operand.getLoc()));
+  }
+
+  /// A value leaves the region if something outside reads it. Activations of what is inside are computed again by the backward.
+  bool leaves(Value value) const {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      return user != product && !(user->getNumResults() == 1 && isInside(user->getResult(0)));
+    });
+  }
+
+  void rebuild() {
+    SmallVector<Value> yielded, replaced;
+    for (Value value : inside)
+      if (leaves(value)) {
+        replaced.push_back(value);
+        yielded.push_back(scalars.lookup(value));
+      }
+    SmallVector<Location> locations{product.getLoc()};
+    for (Value value : inside)
+      if (value.getDefiningOp() != product)
+        locations.push_back(value.getLoc());
+    YieldOp::create(b, product.getLoc(), yielded);
+
+    b.setInsertionPoint(product);
+    SmallVector<Type> types(yielded.size(), product.getResult(0).getType());
+    auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types, product.getTransposedAttr(), product.getBankAttr(),
+                                         product.getRangesAttr(), product.getMapAttr(), product.getInputs(), product.getGroups(), extras);
+    fused.getEpilogue().takeBody(*body);
+    for (auto [value, result] : llvm::zip(replaced, fused.getResults()))
+      value.replaceAllUsesWith(result);
+    for (Value value : llvm::reverse(inside))
+      if (Operation *op = value.getDefiningOp(); op && op != product)
+        op->erase();
+    product.erase();
+  }
+};
+
+struct FuseEpilogue : motley::impl::FuseEpilogueBase<FuseEpilogue> {
+  using FuseEpilogueBase::FuseEpilogueBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
+    // Where the cotangents of the losses are made, the backward begins.
+    auto scales = function.getOps<ScaleOp>();
+    Operation *backwardStart = scales.empty() ? nullptr : (*scales.begin()).getOperation();
+    SmallVector<GroupedMatmulOp> products;
+    for (auto product : function.getOps<GroupedMatmulOp>())
+      if (product.getEpilogue().empty())
+        products.push_back(product);
+    // Backwards: a residual belongs to the product before it, and what a later product takes is settled first.
+    for (GroupedMatmulOp product : llvm::reverse(products))
+      numFused += EpilogueBuilder(product, backwardStart).run();
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+};
+} // namespace

@@ -1,0 +1,107 @@
+// Rows stay in the order of the base partition from the embedding to the loss; only fields of the rows are permuted.
+//
+// The published systems permute activations twice per layer (arXiv 2411.04996, algorithm 1). Here every operation either
+// treats rows one by one, goes by the base table, or reads rows through a table (attention), so the order can be chosen once.
+#include "passes/Passes.h"
+
+namespace mlir::motley {
+#define GEN_PASS_DEF_KEEPGROUPEDORDER
+#include "passes/Passes.h.inc"
+} // namespace mlir::motley
+
+using namespace mlir;
+using namespace mlir::motley;
+
+namespace {
+struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
+  using KeepGroupedOrderBase::KeepGroupedOrderBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
+    SmallVector<GatherRowsOp> gathers(function.getOps<GatherRowsOp>());
+    SmallVector<CombineRowsOp> combines(function.getOps<CombineRowsOp>());
+    llvm::SmallSetVector<Value, 2> bases;
+    for (GatherRowsOp gather : gathers)
+      bases.insert(gather.getGroups());
+    for (CombineRowsOp combine : combines)
+      bases.insert(combine.getGroups());
+    if (bases.empty())
+      return;
+    auto base = bases.size() == 1 ? bases[0].getDefiningOp<GroupByOp>() : GroupByOp();
+    if (!base) {
+      function.emitRemark("goes by more than one base partition: rows are permuted around each operation");
+      return;
+    }
+    // Only what stands for rows as the caller has them needs a permutation: arguments, constants that are not splats.
+    bool isIdentity = !base.getIds();
+    SmallVector<Value> roots;
+    for (Value argument : function.getArguments())
+      roots.push_back(argument);
+    for (auto constant : function.getOps<arith::ConstantOp>())
+      if (auto elements = dyn_cast<DenseElementsAttr>(constant.getValue()); elements && !elements.isSplat())
+        roots.push_back(constant);
+
+    for (GatherRowsOp gather : gathers) {
+      gather.getResult().replaceAllUsesWith(gather.getInput());
+      numRemoved += !llvm::is_contained(roots, gather.getInput());
+      gather.erase();
+    }
+    for (CombineRowsOp combine : combines) {
+      combine.getResult().replaceAllUsesWith(combine.getInput());
+      ++numRemoved;
+      combine.erase();
+    }
+    if (isIdentity)
+      return;
+    Operation *last = gatherRoots(roots, base);
+    reindexTables(base, last);
+    combineReturned(function, base);
+  }
+
+  /// Fields of the rows in slot order, right behind the base table. Tables are still made from the fields as they came.
+  Operation *gatherRoots(ArrayRef<Value> roots, GroupByOp base) {
+    Operation *last = base;
+    for (Value root : roots) {
+      auto type = dyn_cast<RankedTensorType>(root.getType());
+      if (!type || type.getRank() < 1 || type.getDimSize(0) != base.getGroups().getType().getBound())
+        continue;
+      auto needsSlots = [](OpOperand &use) { return !isa<GroupByOp>(use.getOwner()); };
+      if (llvm::none_of(root.getUses(), needsSlots))
+        continue;
+      OpBuilder b(&getContext());
+      if (Operation *constant = root.getDefiningOp(); constant && last->isBeforeInBlock(constant))
+        constant->moveBefore(base);
+      b.setInsertionPointAfter(last);
+      auto gather = GatherRowsOp::create(b, root.getLoc(), type, root, base.getGroups());
+      root.replaceUsesWithIf(gather, [&](OpOperand &use) { return needsSlots(use) && use.getOwner() != gather; });
+      last = gather;
+      ++numFields;
+    }
+    return last;
+  }
+
+  /// A table of another partition names rows by where the base put them.
+  void reindexTables(GroupByOp base, Operation *last) {
+    OpBuilder b(&getContext());
+    for (auto table : llvm::make_early_inc_range(getOperation().getOps<GroupByOp>())) {
+      if (table == base || table.getGroups().use_empty())
+        continue;
+      b.setInsertionPointAfter(table->isBeforeInBlock(last) ? last : table.getOperation());
+      auto reindexed = ReindexOp::create(b, table.getLoc(), table.getGroups().getType(), table.getGroups(), base.getGroups());
+      table.getGroups().replaceAllUsesExcept(reindexed, reindexed);
+    }
+  }
+
+  static void combineReturned(func::FuncOp function, GroupByOp base) {
+    Operation *end = function.getBody().front().getTerminator();
+    OpBuilder b(end);
+    for (OpOperand &returned : end->getOpOperands()) {
+      auto type = dyn_cast<RankedTensorType>(returned.get().getType());
+      if (type && type.getRank() >= 1 && type.getDimSize(0) == base.getGroups().getType().getBound())
+        returned.set(CombineRowsOp::create(b, end->getLoc(), type, returned.get(), base.getGroups()));
+    }
+  }
+};
+} // namespace

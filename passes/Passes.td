@@ -1,0 +1,105 @@
+// Passes of levels 1 and 2.
+#ifndef MOTLEY_PASSES
+#define MOTLEY_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def GroupModalities : Pass<"motley-group-modalities", "::mlir::ModuleOp"> {
+  let summary = "makes groups and banks explicit, and inlines the cases of by_modality";
+  let description = [{
+    Level 1 to level 2, operation by operation. The base partition of a function is the one that its by_modality ask for; without
+    any, all live rows are one group. An operation that reads weights gets a bank of its own per variable and works in slot
+    order, between a gather_rows and a combine_rows; one outside of by_modality meets the same member in every group. The cases
+    of by_modality work on their part of a split_groups; merge_groups joins what they yield. A function without a `live` argument
+    gets one. Each operation makes its own tables: hoist-groups unites them.
+
+    ```mlir
+    %y = motley.linear @w(%x) : (tensor<64x32xf32>) -> tensor<64x48xf32>
+    ```
+    becomes
+    ```mlir
+    %g = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
+    %s = motley.gather_rows %x by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %t = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
+    %y = motley.combine_rows %t by %g : tensor<64x48xf32>, !motley.groups<2, 64>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def HoistGroups : Pass<"motley-hoist-groups", "::mlir::func::FuncOp"> {
+  let summary = "one table per distinct partition and step";
+  let description = [{
+    Tables with the same operands become one, made where its operands are known: at the start of the step for everything that the
+    input says (modality, document). Other operations are left alone.
+  }];
+  let statistics = [Statistic<"numRemoved", "num-removed", "Number of tables removed">];
+}
+
+def KeepGroupedOrder : Pass<"motley-keep-grouped-order", "::mlir::func::FuncOp"> {
+  let summary = "rows stay in the order of the base partition; only integers are permuted, once per step";
+  let description = [{
+    Where all gather_rows and combine_rows of a function go by one table, the rows are kept in its slot order throughout: fields of
+    the rows are gathered once, every other gather and combine disappears, tables of other partitions are reindexed into the base, and
+    rows that the function returns are combined at its end. With one group, slot order is row order and nothing is gathered.
+    A function with two such tables is left alone, with a remark.
+  }];
+  let statistics = [Statistic<"numRemoved", "num-removed", "Number of permutations of activations removed">,
+                    Statistic<"numFields", "num-fields", "Number of fields gathered">];
+}
+
+def DeriveFunctions : Pass<"motley-derive-functions", "::mlir::ModuleOp"> {
+  let summary = "makes init, eval, accumulate and update from the loss function that motley.train names";
+  let description = [{
+    * `init(seed)` initialises every bank.
+    * `eval(fields, live)` returns the sums of the losses by modality of the target.
+    * `accumulate(fields, live, add, inverse_normaliser)` does the same and asks for the backward of
+      sum over rows of weight * inverse_normaliser * loss.
+    * `update(learning_rate, step)` takes the norm of all gradients, steps every bank with AdamW and returns the norm.
+
+    The loss function itself is consumed; motley.train keeps the names of the losses. Weight decay is switched off for vectors and
+    for tables that are looked up. A variable that no function reads is not trained, with a warning.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def Differentiate : Pass<"motley-differentiate", "::mlir::func::FuncOp"> {
+  let summary = "reverse mode: replaces motley.backward by adjoints";
+  let description = [{
+    Walks the operations that the losses depend on backwards; each builds its own adjoint through DifferentiableOpInterface. Cotangents
+    of a value with several uses are added in the reverse order of the uses. Forward operations whose results the adjoints
+    compute again are removed. An operation on the path that has no adjoint is an error at its line.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def FuseGroupedMatmul : Pass<"motley-fuse-grouped-matmul", "::mlir::ModuleOp"> {
+  let summary = "equal siblings become one operation over all groups, and one bank";
+  let description = [{
+    Two rules, forward and backward alike, until nothing changes:
+    * members: merge_groups of results of the same operation (grouped_matmul, grouped_norm, grouped_bias, an elementwise
+      operation, rope) is that operation on merged inputs; merge_groups of the parts of a split_groups is what was split. The
+      banks become one, with a member per branch. Branches that differ keep their merge.
+    * ranges: grouped_matmul of the same rows with the same map become one over the column ranges of one bank (q, k and v; gate
+      and up), sums of transposed ones become one that concatenates along K, and grouped_outer of the same rows become one.
+
+    A bank is united in the whole module, so all functions agree; a use that can't be fused reads its own ranges of the united bank.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numBranches", "num-branches", "Number of merges of branches removed">,
+                    Statistic<"numSiblings", "num-siblings", "Number of sibling products removed">];
+}
+
+def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "elementwise operations move into the epilogue of the product that feeds them";
+  let description = [{
+    An elementwise operation joins the epilogue of a grouped_matmul where its operands are accumulators, values of the epilogue, or
+    tensors known before the product. Activations of known values are computed again inside instead of being read. Results that
+    nobody reads any more are dropped. Forward operations stay forward: what belongs to the backward is not pulled across the
+    losses, so nothing is stored in order to save an activation.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numFused", "num-fused", "Number of elementwise operations fused">];
+}
+
+#endif // MOTLEY_PASSES
