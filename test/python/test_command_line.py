@@ -128,3 +128,32 @@ def test_inspect_json(capsys, examples):
     assert found["rows"] == 256
     assert found["modalities"][1] == {"name": "image", "begin": 4096, "end": 4608}
     assert found["variables"]["blocks.3.ffn.down.image"] == [512, 128]
+
+
+def test_options_of_the_data_set_are_those_of_its_settings():
+    import dataclasses
+
+    from motley.commands import data
+    from motley.data.emoji import Settings
+
+    assert list(data.SETTINGS) == [one.name for one in dataclasses.fields(Settings)]
+
+
+def test_mistakes_of_the_data_tools_are_messages_too(capsys, tmp_path):
+    assert run("data", "emoji", "--out", tmp_path / "new", "--limit", "1") == 1
+    assert capsys.readouterr().err == "error: limit is 1, expected at least 8\n"
+    assert run("data", "show", tmp_path) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_module_runs_as_the_command():
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "motley", "inspect"],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert done.returncode == 2 and done.stderr.startswith("usage: motley inspect")

@@ -79,6 +79,7 @@ def report(path: str, program: Program, counts: Counts, variables: bool) -> list
         "  (attention: mean over one causal document of all rows; a training step is three times the forward)",
         "",
         f"state       {human_bytes(counts.state_bytes)}: parameters, gradients and two moments in fp32",
+        "steps, kernels, banks and memory plan: compile the model and inspect the artefact",
     ]
     if variables:
         lines += ["", "variables"]
