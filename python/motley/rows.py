@@ -43,7 +43,7 @@ def pack(documents: Sequence[Sequence[int]], modalities: Modalities, rows: int) 
     document[:live] = np.repeat(np.arange(len(lengths)), lengths)
     order = np.zeros(rows, np.int32)
     order[:live] = np.concatenate([np.arange(length) for length in lengths]) if live else []
-    last = np.cumsum(lengths) - 1
+    last = np.cumsum(np.asarray(lengths, np.int64)) - 1
     target = np.full(rows, -1, np.int32)
     target[: max(live - 1, 0)] = token[1:live]
     target[last[last >= 0]] = -1

@@ -1,0 +1,271 @@
+"""Training: it learns, twice is the same, killed and resumed is the same, and every mistake is one message."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_data
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+import motley as mt
+from motley.command_line import run_command_line
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "python" / "examples" / "mot.py"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny_data.make(tmp_path_factory.mktemp("data") / "tiny")
+
+
+def command(data, out, steps=12, **options):
+    arguments = ["train", MODEL, "--set", "size=tiny", "--rows", 128, "--data", data, "--steps", steps, "--out", out]
+    for name, value in {"warmup": 2, "learning_rate": 3e-3, **options}.items():
+        arguments += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
+    return [str(one) for one in arguments]
+
+
+def checkpoint(out):
+    """Bytes of the newest checkpoint."""
+    return (out / (out / "latest").read_text().strip()).read_bytes()
+
+
+def test_loss_falls_in_both_modalities(data, tmp_path, capsys):
+    assert run_command_line(command(data, tmp_path / "run", steps=60, log_interval=20)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("step")] == ["1", "20", "40", "60"]
+    first, last = (re.search(r"ce \S+ \(text (\S+), image (\S+)\)", line).groups() for line in (lines[0], lines[3]))
+    assert float(first[0]) == pytest.approx(np.log(64), rel=0.05)
+    assert float(last[0]) < 0.8 * float(first[0]) and float(last[1]) < 0.8 * float(first[1])
+    assert lines[-1].startswith("held out after step 60  ce ")
+    logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert sum("step" in one for one in logged) >= 60
+    assert (tmp_path / "run" / "model.mlir").read_text().startswith("motley.modality @text ids 0 to 48")
+
+
+def test_twice_is_the_same_with_one_thread_and_with_two(data, tmp_path):
+    found = set()
+    for name, threads in (("a", 1), ("b", 1), ("c", 2)):
+        assert run_command_line(command(data, tmp_path / name, threads=threads)) == 0
+        found.add(checkpoint(tmp_path / name))
+    assert len(found) == 1
+
+
+def test_seeds_differ(data, tmp_path):
+    for seed in (0, 1):
+        run_command_line(command(data, tmp_path / str(seed), steps=2, seed=seed))
+    assert checkpoint(tmp_path / "0") != checkpoint(tmp_path / "1")
+
+
+def test_killed_and_resumed_is_the_same_as_never_killed(data, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    options = {"steps": 40, "checkpoint_interval": 3}
+    assert run_command_line(command(data, whole, **options)) == 0
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "motley", *command(data, killed, **options)], env=environment, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(killed.glob("checkpoint-*")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert run_command_line(command(data, killed, **options, resume=True)) == 0
+    assert checkpoint(whole) == checkpoint(killed)
+
+
+def test_resuming_a_run_that_is_done_does_nothing(data, tmp_path, capsys):
+    run_command_line(command(data, tmp_path / "run", steps=3))
+    before = checkpoint(tmp_path / "run")
+    assert run_command_line(command(data, tmp_path / "run", steps=3, resume=True)) == 0
+    assert "is done: 3 steps" in capsys.readouterr().err
+    assert checkpoint(tmp_path / "run") == before
+
+
+def test_checkpoints_are_safetensors_with_every_variable(data, tmp_path):
+    run_command_line(command(data, tmp_path / "run", steps=2))
+    path = tmp_path / "run" / (tmp_path / "run" / "latest").read_text().strip()
+    tensors = load_file(path)
+    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+    model.load_parameters(path)
+    for name, value in model.parameters().items():
+        assert np.array_equal(tensors[name], value)
+        assert tensors[f"adam.m/{name}"].shape == tensors[f"adam.v/{name}"].shape == value.shape
+    with safe_open(path, "numpy") as file:
+        assert file.metadata()["step"] == "2"
+
+
+def test_trainer_of_the_library(data):
+    description = mt.Data.load(data, rows=128)
+    model = mt.compile(MODEL, description, rows=128, settings={"size": "tiny"})
+    trainer = mt.Trainer(model, data, steps=3, train=mt.Hyperparameters(learning_rate=1e-3, microbatches=2))
+    reports = [trainer.step() for _ in range(3)]
+    assert trainer.is_done and trainer.current_step == 3
+    assert [one["step"] for one in reports] == [1, 2, 3]
+    assert reports[0]["tokens"] > 128  # two microbatches
+    assert set(reports[0]["losses"]["ce"]["by_modality"]) == {"text", "image"}
+    report = trainer.evaluate()
+    assert report["tokens"] > 0 and report["losses"]["ce"]["mean"] > 0
+
+
+def test_a_callback_stops_the_run_after_a_checkpoint(data, tmp_path):
+    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+    trainer = mt.Trainer(model, data, steps=9, out=tmp_path / "run")
+    trainer.run(lambda report: report["step"] < 2)
+    assert trainer.current_step == 2
+    assert (tmp_path / "run" / "latest").exists()
+
+
+def test_an_exception_in_the_callback_comes_out(data):
+    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+
+    def fail(report):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        mt.Trainer(model, data, steps=2).run(fail)
+
+
+def fails(capsys, arguments):
+    """Run a command that must fail with one message and return it."""
+    assert run_command_line(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+def test_wrong_data_directories(data, tmp_path, capsys):
+    assert "is not a data set: it has no dataset.json" in fails(capsys, command(tmp_path, tmp_path / "run"))
+    truncated = tiny_data.make(tmp_path / "truncated")
+    file = truncated / "train.safetensors"
+    file.write_bytes(file.read_bytes()[:-8])
+    assert "train.safetensors" in fails(capsys, command(truncated, tmp_path / "run"))
+    assert not list((tmp_path / "run").glob("checkpoint-*"))
+
+
+def test_data_of_another_vocabulary(data, tmp_path, capsys):
+    other = tiny_data.make(tmp_path / "other", text=40)
+    so = tmp_path / "m.so"
+    assert (
+        run_command_line(
+            ["compile", str(MODEL), "--set", "size=tiny", "--rows", "64", "--data", str(other), "-o", str(so)]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    error = fails(capsys, ["train", str(so), "--data", str(data), "--steps", "1", "--out", str(tmp_path / "run")])
+    assert "40" in error and "48" in error
+
+
+def test_a_run_is_not_overwritten(data, tmp_path, capsys):
+    run_command_line(command(data, tmp_path / "run", steps=2))
+    before = checkpoint(tmp_path / "run")
+    capsys.readouterr()
+    error = fails(capsys, command(data, tmp_path / "run", steps=4))
+    assert "already holds a run; give --resume to go on with it, or another --out" in error
+    assert checkpoint(tmp_path / "run") == before
+
+
+def test_nothing_to_resume(data, tmp_path, capsys):
+    assert "latest" in fails(capsys, command(data, tmp_path / "run", resume=True))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip"])
+def test_damaged_checkpoints_are_refused_and_stay(data, tmp_path, capsys, damage):
+    out = tmp_path / "run"
+    run_command_line(command(data, out, steps=2))
+    path = out / (out / "latest").read_text().strip()
+    content = bytearray(path.read_bytes())
+    if damage == "truncate":
+        content = content[:-1000]
+    else:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    capsys.readouterr()
+    assert path.name in fails(capsys, command(data, out, steps=4, resume=True))
+    assert path.read_bytes() == content and len(list(out.glob("checkpoint-*"))) == 1
+
+
+def test_full_disk_is_one_message_and_loses_nothing(data, tmp_path):
+    out = tmp_path / "run"
+    run_command_line(command(data, out, steps=2))
+    before = checkpoint(out)
+    # A limit on the size of files stands for the full disk: the write fails in the same place.
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)); "
+        "from motley.command_line import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command(data, out, steps=4, resume=True)],
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert checkpoint(out) == before
+
+
+def test_bench_step_prints_one_json_line_for_each_model(capsys):
+    assert (
+        run_command_line(
+            [
+                "bench",
+                "step",
+                "--models",
+                "dense,mot",
+                "--size",
+                "tiny",
+                "--rows",
+                "256",
+                "--steps",
+                "2",
+                "--warmup",
+                "1",
+                "--vocabulary",
+                "576",
+                "--json",
+            ]
+        )
+        == 0
+    )
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["model"] for one in lines] == ["dense", "mot"]
+    assert lines[0]["ratio_to_dense"] == 1 and lines[1]["ratio_to_dense"] > 0
+    assert all(one["tokens"] == 256 and one["step_s"] > 0 and len(one["load_average"]) == 3 for one in lines)
+
+
+def test_bench_losses_reports_each_modality_over_the_seeds(data, capsys):
+    assert (
+        run_command_line(
+            [
+                "bench",
+                "losses",
+                "--data",
+                str(data),
+                "--size",
+                "tiny",
+                "--steps",
+                "3",
+                "--rows",
+                "128",
+                "--seeds",
+                "2",
+                "--json",
+            ]
+        )
+        == 0
+    )
+    dense, mot = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert set(mot["heldout_ce"]) == {"all", "text", "image"}
+    assert len(mot["heldout_ce"]["image"]["values"]) == 2
+    assert dense["heldout_ce"]["all"]["difference"] == 0
