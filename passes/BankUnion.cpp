@@ -7,9 +7,10 @@ using namespace mlir::motley;
 
 namespace {
 
-/// `bank.a.x` and `bank.a.y` give `bank.a.x_y`: what they share up to the last dot, and what tells them apart.
-std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks) {
-  StringRef first = banks.front().getSymName();
+/// What the names share up to the last dot, and, where the banks are no mere members of one thing, what tells them apart:
+/// `bank.q.text` and `bank.q.image` give `bank.q`; `bank.q` and `bank.k` give `bank.q_k`.
+std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks, bool areMembers) {
+  StringRef first = BankOp(banks.front()).getSymName();
   size_t common = first.size();
   for (BankOp bank : banks) {
     StringRef name = bank.getSymName();
@@ -21,8 +22,12 @@ std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks) {
   size_t dot = first.take_front(common).rfind('.');
   size_t prefix = dot == StringRef::npos ? 0 : dot + 1;
   std::string name = first.take_front(prefix).str();
-  llvm::raw_string_ostream stream(name);
-  llvm::interleave(banks, stream, [&](BankOp bank) { stream << bank.getSymName().drop_front(prefix); }, "_");
+  if (areMembers && StringRef(name).count('.') > 1) {
+    name.pop_back();
+  } else {
+    llvm::raw_string_ostream stream(name);
+    llvm::interleave(banks, stream, [&](BankOp bank) { stream << bank.getSymName().drop_front(prefix); }, "_");
+  }
   std::string unique = name;
   for (int i = 1; module.lookupSymbol(unique); ++i)
     unique = name + "_" + std::to_string(i);
@@ -72,9 +77,10 @@ void rewriteWhole(ModuleOp module, ArrayRef<FlatSymbolRefAttr> parts, FlatSymbol
   });
 }
 
-BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, function_ref<std::pair<int64_t, int64_t>(size_t)> shiftOf) {
+BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, bool areMembers,
+                    function_ref<std::pair<int64_t, int64_t>(size_t)> shiftOf) {
   MLIRContext *context = module.getContext();
-  std::string name = uniteNames(module, banks);
+  std::string name = uniteNames(module, banks, areMembers);
   auto united = FlatSymbolRefAttr::get(context, name);
   SmallVector<FlatSymbolRefAttr> parts;
   SmallVector<Location> locations;
@@ -108,16 +114,18 @@ BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, 
 BankOp mlir::motley::uniteMembers(ModuleOp module, ArrayRef<BankOp> banks) {
   SmallVector<Attribute> members;
   SmallVector<int64_t> shifts;
-  for (auto [i, bank] : llvm::enumerate(banks)) {
-    if (llvm::is_contained(banks.take_front(i), bank) || bank.getNumRanges() != banks[0].getNumRanges())
+  BankOp first = banks.front();
+  for (size_t i = 0; i < banks.size(); ++i) {
+    BankOp bank = banks[i];
+    if (llvm::is_contained(banks.take_front(i), bank) || bank.getNumRanges() != first.getNumRanges())
       return {};
     for (int64_t range = 0; range < bank.getNumRanges(); ++range)
-      if (bank.getRangeType(range) != banks[0].getRangeType(range))
+      if (bank.getRangeType(range) != first.getRangeType(range))
         return {};
     shifts.push_back(members.size());
     llvm::append_range(members, bank.getMembers());
   }
-  return replaceBanks(module, banks, ArrayAttr::get(module.getContext(), members),
+  return replaceBanks(module, banks, ArrayAttr::get(module.getContext(), members), /*areMembers=*/true,
                       [&](size_t i) { return std::pair<int64_t, int64_t>(shifts[i], 0); });
 }
 
@@ -134,6 +142,6 @@ BankOp mlir::motley::uniteRanges(ModuleOp module, BankOp first, BankOp second) {
     members.push_back(ArrayAttr::get(module.getContext(), ranges));
   }
   int64_t shift = first.getNumRanges();
-  return replaceBanks(module, {first, second}, ArrayAttr::get(module.getContext(), members),
+  return replaceBanks(module, {first, second}, ArrayAttr::get(module.getContext(), members), /*areMembers=*/false,
                       [&](size_t i) { return std::pair<int64_t, int64_t>(0, i == 0 ? 0 : shift); });
 }

@@ -47,6 +47,7 @@ public:
     }
     fuseGradients<GroupedOuterOp>();
     fuseGradients<GroupedSumOp>();
+    removeReplacedWriters();
     removeDead();
     return before - static_cast<int64_t>(llvm::range_size(function.getOps<MergeGroupsOp>()));
   }
@@ -58,6 +59,13 @@ private:
   Value groups;
   DenseI64ArrayAttr owner;
   llvm::MapVector<Branches, Value, llvm::DenseMap<Branches, unsigned, BranchesInfo>> known; // in order: output is deterministic
+
+  /// Operations that write gradients beside their result, and the merged one that writes them instead.
+  struct ReplacedWriters {
+    SmallVector<Operation *> ops;
+    Operation *merged;
+  };
+  SmallVector<ReplacedWriters> replacedWriters;
 
   /// The value that has each group's rows from its branch.
   Value mergeValues(const Branches &branches) {
@@ -136,10 +144,6 @@ private:
     }
     if (!areAlike(ops))
       return {};
-    // A writer of gradients must disappear with its result.
-    if (isa<GroupedNormBackwardOp>(ops[0]) &&
-        llvm::any_of(ops, [](Operation *op) { return !op->getResult(0).hasOneUse(); }))
-      return {};
     if (!uniteBanks(ops))
       return {};
 
@@ -163,6 +167,8 @@ private:
     merged->setLoc(FusedLoc::get(b.getContext(), locations));
     if (merged->hasAttr("map"))
       merged->setAttr("map", uniteMaps(ops));
+    if (isa<GroupedNormBackwardOp>(merged))
+      replacedWriters.push_back({SmallVector<Operation *>(ops), merged});
     for (unsigned i = 0; i < merged->getNumResults(); ++i) {
       Branches results;
       for (Operation *op : ops)
@@ -281,17 +287,23 @@ private:
     return true;
   }
 
+  /// Whatever still reads one branch of a merged writer reads its part of the merged result.
+  void removeReplacedWriters() {
+    for (auto &[ops, merged] : replacedWriters) {
+      b.setInsertionPointAfter(merged);
+      SmallVector<Type> types(ops.size(), merged->getResult(0).getType());
+      auto split = SplitGroupsOp::create(b, merged->getLoc(), types, merged->getResult(0), groups, owner);
+      for (auto [op, part] : llvm::zip(ops, split.getResults())) {
+        op->getResult(0).replaceAllUsesWith(part);
+        op->erase();
+      }
+    }
+  }
+
   void removeDead() {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (isOpTriviallyDead(&op) || (isa<GroupedNormBackwardOp>(op) && op.use_empty() && isReplaced(&op)))
+      if (isOpTriviallyDead(&op))
         op.erase();
-  }
-  /// A norm's adjoint writes gradients; it goes when a merged one writes them instead.
-  bool isReplaced(Operation *op) {
-    return llvm::any_of(known, [&](auto &entry) {
-      return llvm::is_contained(entry.first, op->getResult(0)) && isa_and_nonnull<GroupedNormBackwardOp>(entry.second.getDefiningOp()) &&
-             entry.second.getDefiningOp() != op;
-    });
   }
 };
 
