@@ -32,8 +32,8 @@ struct Library {
   }
 };
 
-Status checkTrailer(const MappedFile &file, const std::string &path) {
-  auto corrupt = [&](const std::string &what) { return Status::error(Code::Corrupt, path + ": " + what); };
+Status checkTrailer(const MappedFile &file) {
+  auto corrupt = [&](const std::string &what) { return Status::error(Code::Corrupt, file.path() + ": " + what); };
   int64_t trailerBytes = sizeof(motley_trailer);
   if (file.size() < trailerBytes)
     return corrupt("has " + std::to_string(file.size()) + " bytes, too few for an artefact");
@@ -140,8 +140,8 @@ Result<std::shared_ptr<const Artifact>> Artifact::load(const std::string &path) 
       return fileError("open the artefact", path, errno);
     std::string name = "/proc/self/fd/" + std::to_string(library->descriptor);
     {
-      MOTLEY_ASSIGN(MappedFile file, MappedFile::open(name));
-      MOTLEY_RETURN_IF_ERROR(checkTrailer(file, path));
+      MOTLEY_ASSIGN(MappedFile file, MappedFile::map(library->descriptor, path));
+      MOTLEY_RETURN_IF_ERROR(checkTrailer(file));
     }
     library->handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library->handle)

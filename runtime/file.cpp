@@ -42,29 +42,27 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
     return fileError("open", path, errno);
+  Result<MappedFile> file = map(descriptor, path);
+  close(descriptor);
+  return file;
+}
+
+Result<MappedFile> MappedFile::map(int descriptor, const std::string &path) {
   struct stat info;
-  if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    int error = errno;
-    close(descriptor);
-    if (!S_ISREG(info.st_mode))
-      return Status::error(Code::InvalidArgument, "cannot read '" + path + "': it is not a regular file");
-    return fileError("read", path, error);
-  }
+  if (fstat(descriptor, &info) != 0)
+    return fileError("read", path, errno);
+  if (!S_ISREG(info.st_mode))
+    return Status::error(Code::InvalidArgument, "cannot read '" + path + "': it is not a regular file");
   MappedFile file;
   file.thePath = path;
-  file.length = info.st_size;
   file.base = "";
-  if (file.length) {
-    void *base = mmap(nullptr, size_t(file.length), PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (base == MAP_FAILED) {
-      int error = errno;
-      file.length = 0;
-      close(descriptor);
-      return fileError("map", path, error);
-    }
+  if (info.st_size) {
+    void *base = mmap(nullptr, size_t(info.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (base == MAP_FAILED)
+      return fileError("map", path, errno);
     file.base = static_cast<const char *>(base);
+    file.length = info.st_size;
   }
-  close(descriptor);
   return file;
 }
 

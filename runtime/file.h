@@ -23,6 +23,8 @@ public:
   ~MappedFile();
 
   static Result<MappedFile> open(const std::string &path);
+  /// Maps what a descriptor has open; `path` names it in messages. The descriptor stays the caller's.
+  static Result<MappedFile> map(int descriptor, const std::string &path);
 
   const std::string &path() const { return thePath; }
   const char *data() const { return base; }

@@ -96,8 +96,8 @@ Status SafetensorsFile::parse() {
     const char *begin = static_cast<const char *>(theTensors[i].data);
     if (begin != end)
       return corrupt("tensor '" + theTensors[i].name + "' begins at byte " + std::to_string(begin - file.data()) +
-                     (begin < end ? ", inside the tensor before it" : ", but the tensor before it ends") + " at byte " +
-                     std::to_string(end - file.data()));
+                     (begin < end ? ", inside the tensor before it, which ends" : ", but the tensor before it ends") +
+                     " at byte " + std::to_string(end - file.data()));
     end = begin + theTensors[i].bytes;
     byName[theTensors[i].name] = int(i);
   }

@@ -58,6 +58,7 @@ TEST_F(ArtifactFile, TwoFilesUnderOneName) {
 
 TEST_F(ArtifactFile, MissingAndForeignFiles) {
   EXPECT_ERROR(Artifact::load(dir.path("none.so")), NotFound, "none.so': no such file or directory");
+  EXPECT_ERROR(Artifact::load(dir.path()), InvalidArgument, dir.path() + "': it is not a regular file");
   EXPECT_ERROR(load(""), Corrupt, "has 0 bytes, too few");
   EXPECT_ERROR(load(image), Corrupt, "no trailer at byte");
   std::string text = "just text that is longer than a trailer, but no artefact";

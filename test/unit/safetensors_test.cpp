@@ -98,13 +98,13 @@ TEST_F(Safetensors, RefusesMalformedFiles) {
       {one(R"({"dtype":"F32","shape":[2],"data_offsets":[-8,0]})", 8), "expected [begin, end]"},
       {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]})", 8), "does not fit 64 bits"},
       {one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})", 8), "shape [3] of F32 has 12"},
-      {good.substr(0, good.size() - 1), "ends at byte 71, but the file ends at byte 70; it is truncated"},
-      {good + "x", "its tensors end at byte 71, but the file ends at byte 72"},
+      {good.substr(0, good.size() - 1), "ends at byte 70, but the file ends at byte 69; it is truncated"},
+      {good + "x", "its tensors end at byte 70, but the file ends at byte 71"},
       {one(R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})", 8), "but the tensor before it ends at byte"},
       {bytesOf(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[1],)"
                R"("data_offsets":[4,8]}})",
                8),
-       "tensor 'y' begins at byte 114, inside the tensor before it"},
+       "tensor 'y' begins at byte 119, inside the tensor before it, which ends at byte 123"},
       {bytesOf("{\"__metadata__\":{\"a\":1}}", 0), "key '__metadata__.a' is of type number, expected string"},
   };
   for (const Case &each : cases) {

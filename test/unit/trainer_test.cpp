@@ -129,7 +129,8 @@ TEST_F(TrainerTest, ReportsMeansByModality) {
                          {{"add", microbatch}, {"inverse_normaliser", 1.0 / double(counts[0] + counts[1])}}));
   }
   double square = 0;
-  for (float value : *other->state().read("logits", "grad"))
+  std::vector<float> gradient = *other->state().read("logits", "grad");
+  for (float value : gradient)
     square += double(value) * value;
   EXPECT_NEAR(report->gradientNorm, std::sqrt(square), 1e-6);
 }
