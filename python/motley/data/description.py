@@ -49,7 +49,8 @@ def describe(
     special = {"end_of_document": text.mark(END_OF_DOCUMENT)}
     for one in modalities[1:]:
         special |= {
-            f"begin_{one.name}": text.mark(begin_mark(one.name)), f"end_{one.name}": text.mark(end_mark(one.name))
+            f"begin_{one.name}": text.mark(begin_mark(one.name)),
+            f"end_{one.name}": text.mark(end_mark(one.name)),
         }
     files = {split: store.pack_split(one.tokens, one.document_offsets) for split, one in streams.items()}
     side_files = {file: content for one in modalities for file, content in one.save().items()}

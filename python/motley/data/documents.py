@@ -123,8 +123,10 @@ class Assembler:
         encoded = dict(zip(texts, self._text.encode(texts)))
         return [
             np.concatenate(
-                [*(encoded[part] if isinstance(part, str) else self._spans[part] for part in one.parts),
-                 self._end_of_document]
+                [
+                    *(encoded[part] if isinstance(part, str) else self._spans[part] for part in one.parts),
+                    self._end_of_document,
+                ]
             )
             for one in documents
         ]

@@ -43,7 +43,7 @@ class Draws:
 def hold_out(keys: list[str], share: float, seed: int) -> set[str]:
     """Choose which keys belong to the held-out split.
 
-    A key stands for everything that must stay on one side: a family of emoji, a synset. Keys are ordered by a hash of
+    A key stands for everything that must stay on one side: a family of emoji, a gloss. Keys are ordered by a hash of
     (seed, key), so the choice depends neither on their order nor on how often each occurs.
 
     Parameters

@@ -1,14 +1,13 @@
 """The data set of emoji: pictures, their names, and glosses of WordNet, interleaved.
 
-The held-out split goes by family of emoji and by synset; tokenizer and codebook see the training split alone. The
-checksum depends on the settings, the source files, and the versions of Pillow, FreeType and tokenizers; neither on the
-number of threads, nor on NumPy or its BLAS, nor on the time.
+The held-out split goes by family of emoji and by gloss (a few synsets share one); tokenizer and codebook see the
+training split alone. The checksum depends on the settings, the source files, and the versions of Pillow, FreeType and
+tokenizers; neither on the number of threads, nor on NumPy or its BLAS, nor on the time.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -22,12 +21,13 @@ from .description import SPLIT_FILES, describe, summarise, versions
 from .documents import GLOSS, Assembler, Document, Stream, join, picture_documents
 from .draws import Draws, hold_out
 from .errors import DataError, require_file
+from .gallery import Gallery, spread_out
 from .image import PATCH, Image
 from .modality import Range, lay_out
-from .pictures import FONT, EmojiPainter, psnr
+from .pictures import FONT, psnr
 from .registry import MODALITIES
 from .text import Text
-from .unicode_emoji import EMOJI_TEST, Emoji, read_emoji
+from .unicode_emoji import EMOJI_TEST, read_emoji
 from .wordnet import Synset, read_synsets, wordnet_files
 
 _CHUNK = 2048  # glosses encoded at a time, until there are enough
@@ -89,7 +89,7 @@ def build(
     text_share : float
         Share of text in all tokens; as many glosses are taken as it needs.
     heldout_share : float
-        Share of families of emoji, and of synsets, that are held out.
+        Share of families of emoji, and of glosses, that are held out.
     seed : int
         Of every draw.
     limit : int, optional
@@ -154,98 +154,72 @@ def _make(
     chosen: Settings, sources: dict[str, str], report: Callable[[str], None]
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the contents of dataset.json and of all files."""
-    emoji = _choose(read_emoji(), chosen.limit)
-    synsets = read_synsets()
-    pool = Draws(chosen.seed, "synsets").order(len(synsets))[: chosen.limit and 32 * chosen.limit]
-    synsets = [synsets[index] for index in pool]
-    pictures, ranges = _paint(emoji, chosen)
-    report(f"drew {len(pictures)} pictures of {len(emoji)} emoji, {chosen.size} x {chosen.size} pixels")
+    gallery = Gallery.paint(
+        spread_out(read_emoji(), chosen.limit),
+        chosen.views,
+        chosen.toned_views,
+        chosen.size,
+        chosen.seed,
+        chosen.heldout_share,
+    )
+    report(f"drew {len(gallery.pixels)} pictures of {len(gallery.emoji)} emoji, {chosen.size} x {chosen.size} pixels")
+    synsets = _split_synsets(chosen)
 
-    families = _families(emoji, pictures, ranges)
-    heldout_families = hold_out(families, chosen.heldout_share, chosen.seed)
-    heldout_synsets = hold_out([one.key for one in synsets], chosen.heldout_share, chosen.seed)
-    sides = np.array([family in heldout_families for family in families])
-    in_heldout = np.repeat(sides, [len(one) for one in ranges])
-
-    image = Image.train(pictures[~in_heldout], chosen.codebook, Draws(chosen.seed, "codebook"))
-    spans = np.stack(image.encode(pictures))
-    quality = {
-        name: round(psnr(pictures[mask], image.pixels(spans[mask])), 3)
-        for name, mask in (("train", ~in_heldout), ("heldout", in_heldout))
-    }
+    image = Image.train(gallery.pixels[~gallery.is_heldout], chosen.codebook, Draws(chosen.seed, "codebook"))
+    spans = np.stack(image.encode(gallery.pixels))
+    quality = _quality(gallery, image, spans)
     report(
         f"codebook of {image.size} patches: PSNR {quality['train']:.2f} dB, "
         f"{quality['heldout']:.2f} dB on held-out emoji"
     )
-
-    captions = [one.name for one, side in zip(emoji, sides) if not side for _ in range(chosen.views)]
-    glosses = [one.text for one in synsets if one.key not in heldout_synsets]
-    text = Text.train(captions + glosses, chosen.vocabulary, [image.name])
+    text = Text.train(gallery.captions() + [one.text for one in synsets["train"]], chosen.vocabulary, [image.name])
     modalities = [text, image]
-    laid_out = lay_out(modalities)
-    assembler = Assembler(text, spans, laid_out[1].begin, image.name)
+    ranges = lay_out(modalities)
+    assembler = Assembler(text, spans, ranges[1].begin, image.name)
     streams = {}
-    for name, held in (("train", False), ("heldout", True)):
-        documents = picture_documents(
-            [one for one, side in zip(emoji, sides) if side == held],
-            [one for one, side in zip(ranges, sides) if side == held],
-            Draws(chosen.seed, f"groups/{name}"),
-        )
-        candidates = [one for one in synsets if (one.key in heldout_synsets) == held]
-        streams[name] = _stream(documents, candidates, assembler, laid_out, chosen, Draws(chosen.seed, f"order/{name}"))
-        report(summarise(name, streams[name], laid_out))
-    description, files = describe("emoji", modalities, laid_out, streams)
+    for name in store.SPLITS:
+        emoji, numbers = gallery.side(name == "heldout")
+        documents = picture_documents(emoji, numbers, Draws(chosen.seed, f"groups/{name}"))
+        draws = Draws(chosen.seed, f"order/{name}")
+        streams[name] = _stream(documents, synsets[name], assembler, ranges, chosen.text_share, draws)
+        report(summarise(name, streams[name], ranges))
+    description, files = describe("emoji", modalities, ranges, streams)
     description |= {"settings": dataclasses.asdict(chosen), "sources": sources, "psnr_db": quality}
     description["made_with"] = versions()
     return description, {**files, store.INDEX: (json.dumps(description, indent=1) + "\n").encode()}
 
 
-def _choose(emoji: list[Emoji], limit: int | None) -> list[Emoji]:
-    """Take ``limit`` emoji, evenly spread over the list."""
-    if limit is None or limit >= len(emoji):
-        return emoji
-    return [emoji[index * len(emoji) // limit] for index in range(limit)]
+def _split_synsets(chosen: Settings) -> dict[str, list[Synset]]:
+    """Return the synsets that each split may take, in a drawn order."""
+    synsets = read_synsets()
+    order = Draws(chosen.seed, "synsets").order(len(synsets))[: chosen.limit and 32 * chosen.limit]
+    synsets = [synsets[index] for index in order]
+    heldout = hold_out([one.gloss for one in synsets], chosen.heldout_share, chosen.seed)
+    return {
+        "train": [one for one in synsets if one.gloss not in heldout],
+        "heldout": [one for one in synsets if one.gloss in heldout],
+    }
 
 
-def _paint(emoji: list[Emoji], chosen: Settings) -> tuple[np.ndarray, list[range]]:
-    """Draw all views (uint8 [P, S, S, 3]), and say which numbers each emoji has."""
-    painter = EmojiPainter()
-    counts = [chosen.toned_views if one.toned else chosen.views for one in emoji]
-    ends = np.cumsum(counts).tolist()
-    pictures = np.empty((ends[-1], chosen.size, chosen.size, 3), np.uint8)
-    ranges = [range(end - count, end) for end, count in zip(ends, counts)]
-    for one, numbers in zip(emoji, ranges):
-        draws = Draws(chosen.seed, f"views/{one.sequence}")
-        pictures[numbers.start : numbers.stop] = painter.views(one.sequence, len(numbers), chosen.size, draws)
-    return pictures, ranges
-
-
-def _families(emoji: list[Emoji], pictures: np.ndarray, ranges: list[range]) -> list[str]:
-    """Return the family of each emoji; families that share a picture (the flags of Norway and Svalbard) are one."""
-    representative: dict[str, str] = {one.family: one.family for one in emoji}
-
-    def find(family: str) -> str:
-        while representative[family] != family:
-            family = representative[family]
-        return family
-
-    first: dict[bytes, str] = {}
-    for one, numbers in zip(emoji, ranges):
-        look = hashlib.sha256(pictures[numbers.start].tobytes()).digest()
-        a, b = find(first.setdefault(look, one.family)), find(one.family)
-        representative[max(a, b)] = min(a, b)
-    return [find(one.family) for one in emoji]
+def _quality(gallery: Gallery, image: Image, spans: np.ndarray) -> dict[str, float]:
+    """Return the PSNR of the decoded pictures of each split in dB."""
+    sides = {"train": ~gallery.is_heldout, "heldout": gallery.is_heldout}
+    return {name: round(psnr(gallery.pixels[side], image.pixels(spans[side])), 3) for name, side in sides.items()}
 
 
 def _stream(
-    documents: list[Document], synsets: list[Synset], assembler: Assembler, ranges: list[Range], chosen: Settings,
+    documents: list[Document],
+    synsets: list[Synset],
+    assembler: Assembler,
+    ranges: list[Range],
+    text_share: float,
     draws: Draws,
 ) -> Stream:
     """Add glosses to documents of pictures until the share of text is as wanted, and join them."""
     tokens = assembler.assemble(documents)
     joined = np.concatenate(tokens)
     images = int((joined >= ranges[1].begin).sum())
-    missing = images * chosen.text_share / (1 - chosen.text_share) - (len(joined) - images)
+    missing = images * text_share / (1 - text_share) - (len(joined) - images)
     taken = list(documents)
     for begin in range(0, len(synsets), _CHUNK):
         if missing <= 0:

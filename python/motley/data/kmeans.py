@@ -101,9 +101,9 @@ def _first_centres(points: np.ndarray, count: int, draws: Draws) -> np.ndarray:
 def _means(points: np.ndarray, owner: np.ndarray, centres: np.ndarray) -> np.ndarray:
     counts = np.bincount(owner, minlength=len(centres))
     # bincount sums in float64: exact, since the sums are integers below 2**53.
-    sums = np.stack(
-        [np.bincount(owner, weights=column, minlength=len(centres)) for column in points.T], axis=1
-    ).astype(np.int64)
+    sums = np.stack([np.bincount(owner, weights=column, minlength=len(centres)) for column in points.T], axis=1).astype(
+        np.int64
+    )
     divisor = np.maximum(counts, 1)[:, None]
     rounded = ((2 * sums + divisor) // (2 * divisor)).astype(np.uint8)
     return np.where(counts[:, None] > 0, rounded, centres)

@@ -41,7 +41,10 @@ def pack_split(tokens: np.ndarray, document_offsets: np.ndarray) -> bytes:
     """
     safetensors = require_package("safetensors.numpy", "safetensors")
     return safetensors.save(
-        {"tokens": tokens.astype(np.int32, copy=False), "document_offsets": document_offsets.astype(np.int64, copy=False)}
+        {
+            "tokens": tokens.astype(np.int32, copy=False),
+            "document_offsets": document_offsets.astype(np.int64, copy=False),
+        }
     )
 
 
@@ -181,7 +184,9 @@ def find_problems(description: Any) -> list[str]:
     if got != (FORMAT, VERSION):
         return [f"got format {got[0]!r} version {got[1]!r}, expected {FORMAT!r} version {VERSION}"]
     return (
-        _range_problems(description) + _special_problems(description) + _split_problems(description)
+        _range_problems(description)
+        + _special_problems(description)
+        + _split_problems(description)
         + _type_problems(description, {"name": str, "checksum": str}, "")
     )
 
@@ -228,9 +233,10 @@ def _special_problems(description: dict[str, Any]) -> list[str]:
 
 
 def _split_problems(description: dict[str, Any]) -> list[str]:
-    splits = description.get("splits")
-    expected = {"file": str, "tokens": int, "documents": int, "sha256": str}
     problems = _type_problems(description, {"splits": dict}, "")
-    for name, one in splits.items() if isinstance(splits, dict) else ():
+    if problems:
+        return problems
+    expected = {"file": str, "tokens": int, "documents": int, "sha256": str}
+    for name, one in description["splits"].items():
         problems += _type_problems(one, expected, f"splits.{name}")
     return problems

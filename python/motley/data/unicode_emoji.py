@@ -21,14 +21,20 @@ _GENDER_SIGNS = {0x2640, 0x2642}
 _PERSON = 0x1F9D1
 # Adults, children, elders, and the figures that Unicode drew once per gender before it joined them by sequences.
 _SAME_FIGURE = {
-    0x1F468: _PERSON, 0x1F469: _PERSON,  # man, woman -> person
-    0x1F466: 0x1F9D2, 0x1F467: 0x1F9D2,  # boy, girl -> child
-    0x1F474: 0x1F9D3, 0x1F475: 0x1F9D3,  # old man, old woman -> older person
-    0x1F934: 0x1FAC5, 0x1F478: 0x1FAC5,  # prince, princess -> person with crown
+    0x1F468: _PERSON,
+    0x1F469: _PERSON,  # man, woman -> person
+    0x1F466: 0x1F9D2,
+    0x1F467: 0x1F9D2,  # boy, girl -> child
+    0x1F474: 0x1F9D3,
+    0x1F475: 0x1F9D3,  # old man, old woman -> older person
+    0x1F934: 0x1FAC5,
+    0x1F478: 0x1FAC5,  # prince, princess -> person with crown
     0x1F385: 0x1F936,  # Santa Claus, Mrs. Claus
     0x1F57A: 0x1F483,  # man dancing, woman dancing
-    0x1F46B: 0x1F46D, 0x1F46C: 0x1F46D,  # two people holding hands
-    0x1FAC3: 0x1F930, 0x1FAC4: 0x1F930,  # pregnant
+    0x1F46B: 0x1F46D,
+    0x1F46C: 0x1F46D,  # two people holding hands
+    0x1FAC3: 0x1F930,
+    0x1FAC4: 0x1F930,  # pregnant
 }
 # What is one code point in yellow and a joined sequence otherwise.
 _SAME_SCENE = {
@@ -76,7 +82,7 @@ def family_of(sequence: str) -> str:
     '1F9D1-1F680'
     """
     points = [ord(character) for character in sequence]
-    kept = []
+    kept: list[int] = []
     for point in points:
         if point in _SKIN_TONES or point in (_VARIATION_SELECTOR, _ZERO_WIDTH_JOINER):
             continue

@@ -1,9 +1,10 @@
-"""Writing the files of a data set so that either all of them are there, or none is."""
+"""Writing files so that a reader finds them whole: all files of a data set or none, and single pictures."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Callable
 
 from .errors import DataError
 from .store import INDEX
@@ -86,6 +87,34 @@ def remove_if_empty(folder: Path, made: list[Path]) -> None:
 def missing_folders(folder: Path) -> list[Path]:
     """Return ``folder`` and those of its parents that don't exist, outermost first."""
     return [one for one in reversed([folder, *folder.parents]) if not one.exists()]
+
+
+def write_picture(out: Path, save: Callable[[Any, str], None]) -> None:
+    """Write one picture to a temporary name, then rename it.
+
+    Parameters
+    ----------
+    out : Path
+    save : callable
+        Called with the open file and the format that the suffix names, for example ``"png"``.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, or the format is unknown.
+    """
+    kind = out.suffix.lower().removeprefix(".") or "png"
+    temporary = out.with_name(f".{out.name}.partial")
+    try:
+        with temporary.open("wb") as file:
+            save(file, {"jpg": "jpeg"}.get(kind, kind))
+        os.replace(temporary, out)
+    except OSError as error:
+        raise DataError(f"cannot write '{out}': {_reason(error)}") from error
+    except (ValueError, KeyError) as error:
+        raise DataError(f"cannot write '{out}' as {kind}: {error}; expected a suffix such as .png") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
