@@ -1,0 +1,73 @@
+// RUN: motley-opt %s --motley-derive-functions --split-input-file --verify-diagnostics | FileCheck %s
+
+motley.modality @text ids 0 to 24
+motley.modality @image ids 24 to 40
+motley.variable @table : tensor<40x16xf32> init normal 0.02
+motley.bank @bank.table [[@table]]
+motley.variable @head : tensor<16x40xf32> init normal 0.02
+motley.bank @bank.head [[@head]]
+// expected-warning @+1 {{variable @unread is read by no function: it is left out}}
+motley.variable @unread : tensor<16xf32> init constant 1.0
+motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0
+
+// Tests what is made: the loss function is consumed, weights join as an argument in slot order, sums are by modality.
+// CHECK-NOT: @unread
+// CHECK: motley.train @loss {{.*}} losses ["ce", "z"]
+// CHECK-LABEL: func.func @init(%{{.*}}: i64 {motley.scalar = "seed"})
+// CHECK-NEXT: motley.initialise @bank.table
+// CHECK-NEXT: motley.initialise @bank.head
+
+// CHECK-LABEL: func.func @eval
+// CHECK-SAME: #motley.field<weight>
+// CHECK-SAME: -> tensor<2x2xf64>
+// CHECK: %[[G:.*]] = motley.group_by
+// CHECK: %[[W:.*]] = motley.gather_rows %{{.*}} by %[[G]] : tensor<32xf32>
+// CHECK: %[[CE:.*]], %[[Z:.*]] = motley.grouped_cross_entropy
+// CHECK: %[[S:.*]] = motley.loss_sums(%[[CE]], %[[Z]]) weights %[[W]]
+// CHECK-NEXT: return %[[S]]
+
+// CHECK-LABEL: func.func @accumulate
+// CHECK-SAME: %[[ADD:[a-z0-9]+]]: i1 {motley.scalar = "add"}, %[[INV:[a-z0-9]+]]: f32 {motley.scalar = "inverse_normaliser"})
+// CHECK: %[[C:.*]] = motley.scale %{{.*}} by %[[INV]] : tensor<32xf32>
+// CHECK-NEXT: motley.backward(%{{.*}}, %{{.*}}) cotangents(%[[C]], %[[C]]) add %[[ADD]]
+
+// Tests that a table that is looked up does not decay, and a matrix does.
+// CHECK-LABEL: func.func @update
+// CHECK: %[[N:.*]] = motley.gradient_norm [@bank.table, @bank.head]
+// CHECK: motley.adamw @bank.table norm %[[N]] {{.*}}weight_decay = 0.0
+// CHECK: motley.adamw @bank.head norm %[[N]] {{.*}}weight_decay = 1.0
+// CHECK: return %[[N]]
+// CHECK-NOT: func.func @loss
+func.func @loss(%token: tensor<32xi32> {motley.field = #motley.field<token>}, %target: tensor<32xi32> {motley.field = #motley.field<target>}, %m: tensor<32xi32> {motley.field = #motley.field<modality>}, %live: i32 {motley.field = #motley.field<live>})
+    -> (tensor<32xf32> {motley.loss = "ce"}, tensor<32xf32> {motley.loss = "z"}) {
+  %g = motley.group_by %m live %live : (tensor<32xi32>, i32) -> !motley.groups<2, 32>
+  %token_s = motley.gather_rows %token by %g : tensor<32xi32>, !motley.groups<2, 32>
+  %target_s = motley.gather_rows %target by %g : tensor<32xi32>, !motley.groups<2, 32>
+  %x = motley.grouped_embedding @bank.table(%token_s) by %g : (tensor<32xi32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
+  %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %g targets %target_s {z_loss = 1.0e-5 : f64} : (tensor<32x16xf32>, !motley.groups<2, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %a = motley.combine_rows %ce by %g : tensor<32xf32>, !motley.groups<2, 32>
+  %b = motley.combine_rows %z by %g : tensor<32xf32>, !motley.groups<2, 32>
+  return %a, %b : tensor<32xf32>, tensor<32xf32>
+}
+
+// -----
+
+func.func @nothing(%w: tensor<32xf32> {motley.field = #motley.field<weight>}) -> (tensor<32xf32> {motley.loss = "none"}) { // expected-error {{goes by no table of rows: a loss function that is trained must read variables}}
+  return %w : tensor<32xf32>
+}
+motley.train @nothing adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0
+
+// -----
+
+motley.modality @text ids 0 to 40
+motley.variable @head : tensor<16x40xf32> init normal 0.02
+motley.bank @bank.head [[@head]]
+func.func @eval() { return }
+func.func @loss(%live: i32 {motley.field = #motley.field<live>}, %target: tensor<32xi32> {motley.field = #motley.field<target>}) -> (tensor<32xf32> {motley.loss = "ce"}) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %x = arith.constant dense<1.0> : tensor<32x16xf32>
+  %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %g targets %target {z_loss = 0.0 : f64} : (tensor<32x16xf32>, !motley.groups<1, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  return %ce : tensor<32xf32>
+}
+// expected-error @+1 {{derives @eval, but the module has one already; rename it}}
+motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0

@@ -1,0 +1,50 @@
+// RUN: motley-opt %s --pass-pipeline='builtin.module(func.func(motley-differentiate))' --split-input-file --verify-diagnostics | FileCheck %s
+
+motley.modality @text ids 0 to 40
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+motley.variable @head : tensor<16x40xf32> init normal 0.02
+motley.bank @bank.head [[@head]]
+
+// Tests that the forward of the loss goes where its adjoint computes it again, that a product has two adjoints, that uses add up
+// in reverse, and that the first write of a gradient takes the function's flag and the second adds.
+// CHECK-LABEL: func.func @twice
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<32x16xf32>, %[[T:[a-z0-9]+]]: tensor<32xi32>, %[[D:[a-z0-9]+]]: tensor<32xf32>, %[[LIVE:[a-z0-9]+]]: i32, %[[ADD:[a-z0-9]+]]: i1
+func.func @twice(%x: tensor<32x16xf32>, %t: tensor<32xi32>, %d: tensor<32xf32>, %live: i32, %add: i1) -> tensor<2x1xf64> {
+  // CHECK: %[[G:.*]] = motley.group_by
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[A:.*]] = motley.grouped_matmul @bank.w ranges [0] map [0] (%[[X]])
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  // CHECK: %[[B:.*]] = motley.grouped_matmul @bank.w ranges [0] map [0] (%[[A]])
+  %b = motley.grouped_matmul @bank.w ranges [0] map [0] (%a) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  // CHECK: %[[Y:.*]] = arith.addf %[[A]], %[[B]]
+  %y = arith.addf %a, %b : tensor<32x16xf32>
+  // CHECK-NOT: motley.grouped_cross_entropy @
+  %ce, %z = motley.grouped_cross_entropy @bank.head(%y) by %g targets %t {z_loss = 1.0e-5 : f64} : (tensor<32x16xf32>, !motley.groups<1, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %s = motley.loss_sums(%ce, %z) weights %d targets %t by %g : (tensor<32xf32>, tensor<32xf32>, tensor<32xf32>, tensor<32xi32>, !motley.groups<1, 32>) -> tensor<2x1xf64>
+  // CHECK: %[[CE:.*]], %[[Z:.*]], %[[DY:.*]] = motley.grouped_cross_entropy_backward @bank.head(%[[Y]]) {{.*}} cotangents %[[D]], %[[D]] add %[[ADD]]
+  motley.backward (%ce, %z) cotangents (%d, %d) add %add : (tensor<32xf32>, tensor<32xf32>), (tensor<32xf32>, tensor<32xf32>)
+  // CHECK: motley.grouped_outer %[[A]], (%[[DY]]) into @bank.w ranges [0] map [0] by %[[G]] add %[[ADD]]
+  // CHECK: %[[DB:.*]] = motley.grouped_matmul transposed @bank.w ranges [0] map [0] (%[[DY]])
+  // CHECK: %[[DA:.*]] = arith.addf %[[DY]], %[[DB]]
+  // CHECK: %[[TRUE:.*]] = arith.constant true
+  // CHECK: motley.grouped_outer %[[X]], (%[[DA]]) into @bank.w ranges [0] map [0] by %[[G]] add %[[TRUE]]
+  // CHECK: motley.loss_sums(%[[CE]], %[[Z]])
+  return %s : tensor<2x1xf64>
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests that what has no derivative is an error at its line.
+func.func @no_derivative(%x: tensor<32x16xf32>, %c: tensor<32xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  // expected-error @+1 {{'tensor.collapse_shape' has no derivative here, and the loss depends on it}}
+  %f = tensor.collapse_shape %a [[0, 1]] : tensor<32x16xf32> into tensor<512xf32>
+  %d = arith.constant dense<1.0> : tensor<512xf32>
+  motley.backward (%f) cotangents (%d) add %add : (tensor<512xf32>), (tensor<512xf32>)
+  return
+}

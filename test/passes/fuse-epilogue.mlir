@@ -1,0 +1,71 @@
+// RUN: motley-opt %s --pass-pipeline='builtin.module(func.func(motley-fuse-epilogue))' --split-input-file | FileCheck %s
+
+motley.variable @g : tensor<16x8xf32> init normal 0.02
+motley.variable @u : tensor<16x8xf32> init normal 0.02
+motley.variable @d : tensor<8x16xf32> init normal 0.02
+motley.bank @gu [[@g, @u]]
+motley.bank @down [[@d]]
+
+// Tests SwiGLU and the residual: both chains sit in the products, and only what is read leaves.
+// CHECK-LABEL: func.func @ffn
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<32x16xf32>
+func.func @ffn(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x16xf32> {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[H:.*]] = motley.grouped_matmul @gu ranges [0, 1] map [0] (%[[X]]) {{.*}} -> tensor<32x8xf32> epilogue {
+  // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32):
+  // CHECK-NEXT: %[[S:.*]] = motley.silu %[[A]] : f32
+  // CHECK-NEXT: %[[M:.*]] = arith.mulf %[[S]], %[[B]] : f32
+  // CHECK-NEXT: motley.yield %[[M]] : f32
+  %a:2 = motley.grouped_matmul @gu ranges [0, 1] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> (tensor<32x8xf32>, tensor<32x8xf32>)
+  %s = motley.silu %a#0 : tensor<32x8xf32>
+  %m = arith.mulf %s, %a#1 : tensor<32x8xf32>
+  // CHECK: motley.grouped_matmul @down ranges [0] map [0] (%[[H]]) by %{{.*}} extra(%[[X]])
+  // CHECK: arith.addf %{{.*}}, %{{.*}} : f32
+  %y = motley.grouped_matmul @down ranges [0] map [0] (%m) by %t : (tensor<32x8xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %r = arith.addf %x, %y : tensor<32x16xf32>
+  // CHECK-NOT: arith.addf %{{.*}} : tensor
+  return %r : tensor<32x16xf32>
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests the border between forward and backward: the slope of a forward value is not pulled into the forward product, it is
+// computed again in the product of the backward; the activation is not stored.
+// CHECK-LABEL: func.func @border
+func.func @border(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.w
+  // CHECK: %[[S:.*]] = motley.silu
+  // CHECK: motley.yield %{{.*}}, %[[S]]
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %s = motley.silu %a : tensor<32x16xf32>
+  // CHECK: motley.scale
+  %seed = motley.scale %w by %inv : tensor<32xf32>
+  // CHECK: motley.grouped_matmul transposed @bank.w {{.*}} extra(%[[A]]#0)
+  // CHECK: motley.silu_slope %{{.*}} : f32
+  %d = motley.grouped_matmul transposed @bank.w ranges [0] map [0] (%s) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %slope = motley.silu_slope %a : tensor<32x16xf32>
+  %da = arith.mulf %d, %slope : tensor<32x16xf32>
+  return %s, %da, %seed : tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests what is left alone: an operand that is made behind the product, a shape that is not the product's.
+// CHECK-LABEL: func.func @alone
+func.func @alone(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x16xf32> {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: motley.grouped_matmul @bank.w
+  // CHECK-NOT: epilogue
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %b = motley.gather_rows %x by %t : tensor<32x16xf32>, !motley.groups<1, 32>
+  // CHECK: arith.addf %{{.*}} : tensor<32x16xf32>
+  %c = arith.addf %a, %b : tensor<32x16xf32>
+  return %c : tensor<32x16xf32>
+}
