@@ -208,9 +208,10 @@ template <typename OpT> static LogicalResult verifyAttention(OpT op) {
   if (heads < 1 || width % heads != 0 || kvHeads < 1 || heads % kvHeads != 0) /*grouped_attention_c1*/
     return op.emitOpError() << "needs key heads that divide heads, and heads that divide the width, got " << kvHeads
                             << ", " << heads << " and " << width;
-  for (Value value : {op.getKey(), op.getValue()}) /*grouped_attention_c1*/
-    if (failed(verifyRows(op, "key or value", value.getType(), rows, kvHeads * (width / heads))))
-      return failure();
+  int64_t keyWidth = kvHeads * (width / heads);
+  if (failed(verifyRows(op, "key", op.getKey().getType(), rows, keyWidth)) || /*grouped_attention_c1*/
+      failed(verifyRows(op, "value", op.getValue().getType(), rows, keyWidth)))
+    return failure();
   if (op.getMask() == Mask::span && !op.getSpan()) /*grouped_attention_c2*/
     return op.emitOpError("with mask span needs the spans of the rows");
   for (Value field : {op.getOrder(), op.getSpan()}) /*grouped_attention_c2*/

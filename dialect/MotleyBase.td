@@ -59,29 +59,29 @@ def OneFloat : Type<CPred<"$_self == ::mlir::RankedTensorType::get({1}, ::mlir::
                     "tensor<1xf32>", "::mlir::TensorType">;
 def FloatOrTensor : Type<Or<[F32.predicate, Floats.predicate]>, "f32 or a tensor of f32 with static, positive sizes">;
 
-class MotleyEnum<string name, list<I32EnumAttrCase> cases> : I32EnumAttr<name, "", cases> {
+class MotleyEnum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::mlir::motley";
   let genSpecializedAttr = 0;
 }
 class MotleyEnumAttr<EnumInfo info, string mnemonic> : EnumAttr<MotleyDialect, info, mnemonic>;
 
 // What a function argument holds for each row, and `live`, the number of live rows.
-def Field : MotleyEnum<"Field", [
+def Field : MotleyEnum<"Field", "a field of the rows", [
   I32EnumAttrCase<"token", 0>, I32EnumAttrCase<"target", 1>, I32EnumAttrCase<"weight", 2>, I32EnumAttrCase<"modality", 3>,
   I32EnumAttrCase<"document", 4>, I32EnumAttrCase<"span", 5>, I32EnumAttrCase<"order", 6>, I32EnumAttrCase<"position", 7>,
   I32EnumAttrCase<"index", 8>, I32EnumAttrCase<"live", 9>]>;
 def FieldAttr : MotleyEnumAttr<Field, "field"> { let assemblyFormat = "`<` $value `>`"; }
 
-def Init : MotleyEnum<"Init", [I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"normal", 1>, I32EnumAttrCase<"uniform", 2>]>;
+def Init : MotleyEnum<"Init", "a kind of initial value", [I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"normal", 1>, I32EnumAttrCase<"uniform", 2>]>;
 def InitAttr : MotleyEnumAttr<Init, "init">;
 
-def NormKind : MotleyEnum<"NormKind", [I32EnumAttrCase<"rms", 0>, I32EnumAttrCase<"layer", 1>]>;
+def NormKind : MotleyEnum<"NormKind", "a kind of norm", [I32EnumAttrCase<"rms", 0>, I32EnumAttrCase<"layer", 1>]>;
 def NormKindAttr : MotleyEnumAttr<NormKind, "norm_kind">;
 
-def Mask : MotleyEnum<"Mask", [I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"span", 1>, I32EnumAttrCase<"full", 2>]>;
+def Mask : MotleyEnum<"Mask", "a mask", [I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"span", 1>, I32EnumAttrCase<"full", 2>]>;
 def MaskAttr : MotleyEnumAttr<Mask, "mask">;
 
-def Layout : MotleyEnum<"Layout", [I32EnumAttrCase<"panels", 0>, I32EnumAttrCase<"rows", 1>]>;
+def Layout : MotleyEnum<"Layout", "a layout", [I32EnumAttrCase<"panels", 0>, I32EnumAttrCase<"rows", 1>]>;
 def LayoutAttr : MotleyEnumAttr<Layout, "layout">;
 
 class MotleyOp<string mnemonic, list<Trait> traits = []> : Op<MotleyDialect, mnemonic, traits>;

@@ -14,12 +14,15 @@ LogicalResult ModalityOp::verify() {
 
 // Looks at its siblings, so it waits until each of them is verified.
 LogicalResult ModalityOp::verifySymbolUses(SymbolTableCollection &) {
-  for (ModalityOp other : getModalities(*this)) /*modality_c2*/
-    if (other != *this && getBegin() < other.getEnd() && other.getBegin() < getEnd())
+  for (ModalityOp other : getModalities(*this)) { /*modality_c2*/
+    if (other == *this)
+      break; // the later of two reports
+    if (getBegin() < other.getEnd() && other.getBegin() < getEnd())
       return (emitOpError() << "ids " << getBegin() << " to " << getEnd() << " overlap those of @"
                             << other.getSymName())
                  .attachNote(other.getLoc())
              << "ids " << other.getBegin() << " to " << other.getEnd() << " declared here";
+  }
   return success();
 }
 
@@ -116,13 +119,16 @@ LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
   llvm::SmallDenseSet<Attribute> seen;
   for (Attribute member : getMembers())
     seen.insert_range(cast<ArrayAttr>(member));
-  for (BankOp other : (*this)->getParentOfType<ModuleOp>().getOps<BankOp>()) /*bank_c4*/
-    if (other != *this)
-      for (Attribute member : other.getMembers())
-        for (Attribute name : cast<ArrayAttr>(member))
-          if (seen.contains(name))
-            return (emitOpError() << "holds " << name << ", which another bank holds too").attachNote(other.getLoc())
-                   << "the other bank";
+  for (BankOp other : (*this)->getParentOfType<ModuleOp>().getOps<BankOp>()) { /*bank_c4*/
+    if (other == *this)
+      break; // the later of two reports
+    for (Attribute member : other.getMembers())
+      for (Attribute name : cast<ArrayAttr>(member))
+        if (seen.contains(name))
+          return (emitOpError() << "holds " << name << ", which @" << other.getSymName() << " holds too")
+                     .attachNote(other.getLoc())
+                 << "the other bank";
+  }
   return success();
 }
 
@@ -153,9 +159,9 @@ static bool isOfRows(Type type, std::optional<int64_t> &rows) {
 }
 
 LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  for (TrainOp other : (*this)->getParentOfType<ModuleOp>().getOps<TrainOp>()) /*train_c4*/
-    if (other != *this)
-      return (emitOpError() << "is not the only one of its module").attachNote(other.getLoc()) << "the other one";
+  TrainOp first = *(*this)->getParentOfType<ModuleOp>().getOps<TrainOp>().begin();
+  if (first != *this) /*train_c4*/
+    return (emitOpError() << "is the second of its module").attachNote(first.getLoc()) << "the first";
   if (getLosses()) // consumed by derive-functions
     return success();
   auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getFunctionAttr());
