@@ -3,6 +3,7 @@
 // launches of a step.
 #include "codegen/Steps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace mlir::motley::codegen {
 namespace {
@@ -53,7 +54,7 @@ private:
 
   void emitPrologue(Value bufferArray, Value scalarArray) {
     int64_t numSlots = 1;
-    for (auto launch : signature.step.getBody().getOps<plan::LaunchOp>())
+    for (auto launch : plan::StepOp(signature.step).getBody().getOps<plan::LaunchOp>())
       numSlots = std::max<int64_t>(numSlots, launch.getArgs().size());
     slots = LLVM::AllocaOp::create(builder, loc, pointer, i64, constant(i64, numSlots), 8);
     launchFunction = LLVM::LoadOp::create(builder, loc, pointer, offsetBytes(context, kLaunchOffset));
@@ -200,7 +201,7 @@ LogicalResult emitSteps(ModuleOp module, ArrayRef<StepSignature> steps, const Ke
     kernelNumber.try_emplace(kernel.getSymNameAttr(), kernelNumber.size());
   SmallVector<std::string> kernelTable, stepTable;
   TableEmitter tables(host);
-  llvm::StringSet<> declared;
+  llvm::StringSet declared;
   for (ArrayRef<std::string> level : kernels) {
     for (const std::string &symbol : level)
       if (declared.insert(symbol).second)
