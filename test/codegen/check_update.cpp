@@ -1,0 +1,55 @@
+// Checks the norm of gradients and AdamW.
+#include "KernelText.h"
+
+using namespace kernelcheck;
+
+KERNEL_CHECK(gradient_norm_over_blocks) {
+  Buffer<float> small = check.uniforms(37), large = check.uniforms(150000), norm(1);
+  Buffer<double> partial(4);
+  std::string partials = memref({4}, "f64");
+  check.run(kernelText("sum_squares<first = 0>", {memref({37}), partials}), {small, partial}, 1);
+  check.run(kernelText("sum_squares<first = 1>", {memref({5, 30, 1000}), partials}), {large, partial}, 3, 1);
+  check.run(kernelText("norm_finish", {partials, memref({1})}), {partial, norm}, 1);
+  double want = 0;
+  for (float x : small)
+    want += double(x) * x;
+  check.expectNear(partial[0], want, 1e-14 * want, "first block");
+  for (float x : large)
+    want += double(x) * x;
+  check.expectNear(norm[0], std::sqrt(want), kEpsilon * std::sqrt(want), "norm");
+}
+
+/// Moments carry three roundings each; the move carries c = 8, of which the bias corrections are one each.
+KERNEL_CHECK(adamw_steps) {
+  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  for (int64_t n : {5, 16384, 20001})
+    for (double decay : {0.0, 0.1})
+      for (double clip : {0.0, 1.0})
+        for (float norm : {0.5f, 3.0f})
+          for (int64_t step : {int64_t(1), int64_t(7), int64_t(1000000)}) {
+            if (n > 5 && (step == 7 || norm < 1))
+              continue;
+            std::string type = memref({n});
+            std::string text = kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) + ", epsilon = " +
+                                              number(epsilon) + ", weight_decay = " + number(decay) + ", clip = " + number(clip) + ">",
+                                          {type, type, type, type, memref({1}), "f32", "i64"});
+            Buffer<float> w = check.uniforms(n), g = check.uniforms(n), m = check.uniforms(n), v = check.uniforms(n);
+            for (float &x : v)
+              x = x * x;
+            Buffer<float> newW = w.copy(), newM = m.copy(), newV = v.copy(), norms{norm};
+            float rate = 0.01f;
+            check.run(text, {newW, g, newM, newV, norms, rate, step}, (n + 16383) / 16384, 1);
+            double scale = clip > 0 && norm > clip ? clip / norm : 1;
+            for (int64_t i = 0; i < n; ++i) {
+              double slope = scale * g[i];
+              double wantM = beta1 * m[i] + (1 - beta1) * slope, wantV = beta2 * v[i] + (1 - beta2) * slope * slope;
+              check.expectNear(newM[i], wantM, 4 * kEpsilon * (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(slope)), "m");
+              check.expectNear(newV[i], wantV, 6 * kEpsilon * wantV, "v");
+              double root = std::sqrt(wantV / (1 - std::pow(beta2, double(step)))) + epsilon;
+              double correction = 1 - std::pow(beta1, double(step));
+              double move = wantM / correction / root + decay * w[i];
+              double size = (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(slope)) / correction / root + decay * std::fabs(w[i]);
+              check.expectNear(newW[i], w[i] - rate * move, kEpsilon * (std::fabs(w[i]) + 8 * rate * size), "w");
+            }
+          }
+}
