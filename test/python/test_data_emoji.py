@@ -57,7 +57,8 @@ def run_in_process(code, **environment):
 
 
 def test_other_process_with_other_threads_gives_the_same_checksum(dataset, tmp_path):
-    code = f"from motley.data import emoji; print(emoji.build({str(tmp_path / 'again')!r}, report=lambda line: 0, **{SMALL})['checksum'])"
+    build = f"emoji.build({str(tmp_path / 'again')!r}, report=lambda line: 0, **{SMALL})"
+    code = f"from motley.data import emoji; print({build}['checksum'])"
     again = run_in_process(code, OPENBLAS_NUM_THREADS="1", RAYON_NUM_THREADS="1", PYTHONHASHSEED="7")
     assert again.stdout.strip() == dataset.description["checksum"], again.stderr
     other = Dataset(tmp_path / "again").description

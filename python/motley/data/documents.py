@@ -1,24 +1,33 @@
 """Documents of pictures and texts, and their tokens.
 
-A document is a sequence of parts: texts, and numbers of pictures. Four kinds: a caption and its picture, a picture and
-its caption, a group of pictures of one subgroup with their names between them, and a gloss.
+A document is a sequence of parts: texts, and items of other modalities by number. Four kinds: a caption and its picture,
+a picture and its caption, a group of pictures of one subgroup with their names between them, and a gloss.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from .draws import Draws
+from .image import Image
+from .modality import Range
 from .text import END_OF_DOCUMENT, Text, begin_mark, end_mark
 from .unicode_emoji import Emoji
 
 CAPTION_FIRST, PICTURE_FIRST, GROUP, GLOSS = "caption first", "picture first", "group", "gloss"
 _TURNS = (CAPTION_FIRST, PICTURE_FIRST, GROUP)  # the views of an emoji take these turns
 _LARGEST_GROUP = 5
+
+
+class Item(NamedTuple):
+    """The item ``number`` of a modality, for example a picture."""
+
+    modality: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,11 @@ class Document:
     ----------
     kind : str
         One of the four kinds.
-    parts : tuple of str or int
-        Texts as they are, and pictures by number.
+    parts : tuple of str or Item
     """
 
     kind: str
-    parts: tuple[str | int, ...]
+    parts: tuple[str | Item, ...]
 
 
 def picture_documents(emoji: Sequence[Emoji], pictures: Sequence[range], draws: Draws) -> list[Document]:
@@ -54,9 +62,10 @@ def picture_documents(emoji: Sequence[Emoji], pictures: Sequence[range], draws: 
         In an order that means nothing.
     """
     found = []
-    groups: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    groups: dict[str, list[tuple[str, Item]]] = defaultdict(list)
     for one, views in zip(emoji, pictures):
-        for turn, picture in enumerate(views):
+        for turn, number in enumerate(views):
+            picture = Item(Image.name, number)
             kind = _TURNS[turn % len(_TURNS)]
             if kind == GROUP:
                 groups[one.subgroup].append((one.name, picture))
@@ -67,11 +76,11 @@ def picture_documents(emoji: Sequence[Emoji], pictures: Sequence[range], draws: 
     return found
 
 
-def _single(kind: str, name: str, picture: int) -> Document:
+def _single(kind: str, name: str, picture: Item) -> Document:
     return Document(kind, (name, picture) if kind == CAPTION_FIRST else (picture, name))
 
 
-def _group_documents(subgroup: str, members: list[tuple[str, int]], draws: Draws) -> Iterable[Document]:
+def _group_documents(subgroup: str, members: list[tuple[str, Item]], draws: Draws) -> Iterable[Document]:
     shuffled = [members[index] for index in draws.order(len(members))]
     while shuffled:
         size, names_first = draws.below(2, 1 << 20).tolist()
@@ -83,9 +92,9 @@ def _group_documents(subgroup: str, members: list[tuple[str, int]], draws: Draws
             yield _group(subgroup, taken, bool(names_first % 2))
 
 
-def _group(subgroup: str, members: list[tuple[str, int]], names_first: bool) -> Document:
+def _group(subgroup: str, members: list[tuple[str, Item]], names_first: bool) -> Document:
     """``fruit: melon [picture], pear [picture]`` or ``fruit: [picture] melon, [picture] pear``."""
-    parts: list[str | int] = []
+    parts: list[str | Item] = []
     last = len(members) - 1
     for index, (name, picture) in enumerate(members):
         if names_first:
@@ -101,35 +110,36 @@ class Assembler:
 
     Parameters
     ----------
+    ranges : sequence of Range
+        The vocabulary, text first: its local ids are its tokens.
     text : Text
-        First in the vocabulary, so its local ids are its tokens.
-    spans : int32 [P, L]
-        Local ids of each picture.
-    begin : int
-        First token of the modality of the pictures.
-    modality : str
-        Its name.
+    spans : mapping
+        For each other modality, the local ids (int32 [any]) of its items.
     """
 
-    def __init__(self, text: Text, spans: np.ndarray, begin: int, modality: str) -> None:
+    def __init__(self, ranges: Sequence[Range], text: Text, spans: Mapping[str, Sequence[np.ndarray]]) -> None:
         self._text = text
         self._end_of_document = np.array([text.mark(END_OF_DOCUMENT)], np.int32)
-        marks = [np.full((len(spans), 1), text.mark(mark(modality)), np.int32) for mark in (begin_mark, end_mark)]
-        self._spans = np.concatenate([marks[0], spans + np.int32(begin), marks[1]], axis=1)
+        self._spans = spans
+        # What to add to local ids, and the marks around them.
+        self._frames = {
+            one.name: (np.int32(one.begin), [text.mark(begin_mark(one.name))], [text.mark(end_mark(one.name))])
+            for one in ranges[1:]
+        }
 
     def assemble(self, documents: Sequence[Document]) -> list[np.ndarray]:
         """Return the tokens of each document (int32), the end of the document included."""
         texts = list(dict.fromkeys(part for one in documents for part in one.parts if isinstance(part, str)))
         encoded = dict(zip(texts, self._text.encode(texts)))
-        return [
-            np.concatenate(
-                [
-                    *(encoded[part] if isinstance(part, str) else self._spans[part] for part in one.parts),
-                    self._end_of_document,
-                ]
-            )
-            for one in documents
-        ]
+        found = []
+        for one in documents:
+            parts = [encoded[part] if isinstance(part, str) else self._span(part) for part in one.parts]
+            found.append(np.concatenate([*parts, self._end_of_document]))
+        return found
+
+    def _span(self, item: Item) -> np.ndarray:
+        begin, before, behind = self._frames[item.modality]
+        return np.concatenate([before, self._spans[item.modality][item.number] + begin, behind], dtype=np.int32)
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def _make(
     text = Text.train(gallery.captions() + [one.text for one in synsets["train"]], chosen.vocabulary, [image.name])
     modalities = [text, image]
     ranges = lay_out(modalities)
-    assembler = Assembler(text, spans, ranges[1].begin, image.name)
+    assembler = Assembler(ranges, text, {image.name: list(spans)})
     streams = {}
     for name in store.SPLITS:
         emoji, numbers = gallery.side(name == "heldout")
@@ -215,11 +215,11 @@ def _stream(
     text_share: float,
     draws: Draws,
 ) -> Stream:
-    """Add glosses to documents of pictures until the share of text is as wanted, and join them."""
+    """Add glosses to other documents until the share of text is as wanted, and join them."""
     tokens = assembler.assemble(documents)
     joined = np.concatenate(tokens)
-    images = int((joined >= ranges[1].begin).sum())
-    missing = images * text_share / (1 - text_share) - (len(joined) - images)
+    others = int((joined >= ranges[0].end).sum())
+    missing = others * text_share / (1 - text_share) - (len(joined) - others)
     taken = list(documents)
     for begin in range(0, len(synsets), _CHUNK):
         if missing <= 0:

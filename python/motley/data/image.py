@@ -1,7 +1,7 @@
 """Pictures as a modality: patches of 4 x 4 pixels, each replaced by the nearest patch of a codebook.
 
-A picture of size x size pixels is (size / 4)**2 ids in raster order. Centre 0 is pure white, the ground of all pictures;
-the others come from k-means over the patches of the training split.
+A picture of size x size pixels is (size / 4)**2 ids in raster order. Centre 0 is pure white, the ground of all
+pictures; the others come from k-means over the patches of the training split.
 """
 
 from __future__ import annotations

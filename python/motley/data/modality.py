@@ -1,8 +1,9 @@
 """What a modality is to a data set, and how modalities share one vocabulary.
 
-A modality turns its items (a text, a picture) into local ids 0..size-1 and back. The vocabulary lays the modalities side
-by side, text first. Text also owns the marks: the end of a document and, for each further modality, the begin and end of a
-span of it. To add speech: write one more `Modality`, add it to `registry.MODALITIES`, and list it after the image.
+A modality turns its items (a text, a picture) into local ids 0..size-1 and back. The vocabulary lays the modalities
+side by side, text first. Text also owns the marks: the end of a document and, for each further modality, the begin and
+end of a span of it. To add speech: write one more `Modality`, add it to `registry.MODALITIES`, and list it after the
+image.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pictures of emoji: drawn from the colour bitmaps of NotoColorEmoji on white, at any size and place.
 
-The font has one strike of 136 x 128 pixels, which FreeType offers at size 109. Pillow scales with integer arithmetic, so
-the pixels depend on the font, Pillow and FreeType alone.
+The font has one strike of 136 x 128 pixels, which FreeType offers at size 109. Pillow scales with integer arithmetic,
+so the pixels depend on the font, Pillow and FreeType alone.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ def _range_problems(description: dict[str, Any]) -> list[str]:
 
 
 def _special_problems(description: dict[str, Any]) -> list[str]:
-    special = description.get("special")
+    special: Any = description.get("special")
     problems = _type_problems(special, {"end_of_document": int}, "special")
     size = description.get("vocabulary")
     if problems or not isinstance(size, int):

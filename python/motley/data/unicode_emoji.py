@@ -1,7 +1,7 @@
 """The emoji of Unicode: code points, names, subgroups and families, from emoji-test.txt of the package unicode-data.
 
-A *family* joins everything that shows nearly the same drawing: skin tones, and the woman, man and person who do the same
-thing. The held-out split goes by family, so that no held-out drawing has a twin in the training split.
+A *family* joins everything that shows nearly the same drawing: skin tones, and the woman, man and person who do the
+same thing. The held-out split goes by family, so that no held-out drawing has a twin in the training split.
 """
 
 from __future__ import annotations

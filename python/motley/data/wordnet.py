@@ -17,7 +17,7 @@ _PLACE = re.compile(r"\((a|p|ip)\)$")
 
 @dataclass(frozen=True)
 class Synset:
-    """One meaning: its key (part of speech and byte offset), its words, and its gloss (the unit of the held-out split)."""
+    """One meaning: key (part of speech and byte offset), words, and gloss (the unit of the held-out split)."""
 
     key: str
     words: tuple[str, ...]

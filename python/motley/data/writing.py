@@ -133,4 +133,6 @@ def _sync(folder: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, FileExistsError):
+        return "a file has this name"
     return (error.strerror or str(error)).lower()
