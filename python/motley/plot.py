@@ -210,21 +210,23 @@ def _bottom(block: Sequence[float], gap: float) -> float:
 
 
 def running_mean(values: Sequence[float], share: float = 0.05) -> list[float]:
-    """Return the mean around each value, over a window of a ``share`` of all values, narrower towards both ends.
+    """Return the mean around each value, over a window of a ``share`` of all values.
 
-    The window is symmetric, so that the curve doesn't lag behind the values where they fall.
+    The window is narrower at the start, so that the curve doesn't lag where losses fall steeply, and cut off at the
+    end, where they are flat.
 
     Examples
     --------
     >>> running_mean([0.0, 3.0, 6.0, 0.0], share=0.75)
-    [0.0, 3.0, 3.0, 0.0]
+    [0.0, 3.0, 3.0, 3.0]
     """
     sums = [0.0]
     for value in values:
         sums.append(sums[-1] + value)
-    last = len(values) - 1
+    half = round(share * len(values)) // 2
     found = []
     for index in range(len(values)):
-        half = min(round(share * len(values)) // 2, index, last - index)
-        found.append((sums[index + half + 1] - sums[index - half]) / (2 * half + 1))
+        begin = max(0, index - half)
+        end = min(len(values), 2 * index - begin + 1)
+        found.append((sums[end] - sums[begin]) / (end - begin))
     return found

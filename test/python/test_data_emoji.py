@@ -124,6 +124,20 @@ def test_no_family_and_no_gloss_is_on_both_sides(dataset):
     assert glosses["heldout"] and not glosses["train"] & glosses["heldout"]
 
 
+def test_twins_stay_on_one_side():
+    # Every tone and gender of a few subgroups: most families have several members.
+    emoji_here = [
+        one for one in read_emoji() if one.subgroup in ("hand fingers closed", "person gesture", "country flag")
+    ]
+    gallery = Gallery.paint(emoji_here, views=1, toned_views=1, size=16, seed=0, heldout_share=0.3)
+    sides = {held: gallery.side(held)[0] for held in (False, True)}
+    families = {held: {one.family for one in side} for held, side in sides.items()}
+    assert len(sides[True]) > len(families[True]) > 10
+    assert not families[True] & families[False]
+    looks = {held: {gallery.pixels[own.start].tobytes() for own in gallery.side(held)[1]} for held in (False, True)}
+    assert not looks[True] & looks[False]
+
+
 def test_equal_pictures_are_one_family():
     flags = [one for one in read_emoji() if one.name in ("flag: Norway", "flag: Bouvet Island", "flag: Sweden")]
     painter = EmojiPainter()

@@ -79,9 +79,11 @@ def test_labels_are_spread_apart():
     assert plot.spread([], 1.0) == []
 
 
-def test_running_mean_is_symmetric():
-    assert plot.running_mean([float(value) for value in range(40)], 0.2) == pytest.approx(range(40))
-    assert plot.running_mean([0.0, 9.0, 0.0, 0.0], 0.75) == [0.0, 3.0, 3.0, 0.0]
+def test_running_mean_lags_nowhere():
+    # On a straight line it is the line itself, but for the end, where its window is cut off.
+    values = [float(value) for value in range(40)]
+    assert plot.running_mean(values, 0.2)[:36] == pytest.approx(values[:36])
+    assert plot.running_mean([0.0, 9.0, 0.0, 3.0], 0.75) == [0.0, 3.0, 4.0, 1.5]
 
 
 def test_contact_sheet_shows_every_picture(tmp_path):

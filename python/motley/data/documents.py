@@ -1,7 +1,7 @@
 """Documents of pictures and texts, and their tokens.
 
-A document is a sequence of parts: texts, and items of other modalities by number. Four kinds: a caption and its picture,
-a picture and its caption, a group of pictures of one subgroup with their names between them, and a gloss.
+A document is a sequence of parts: texts, and items of other modalities by number. Four kinds: a caption and its
+picture, a picture and its caption, a group of pictures of one subgroup with their names between them, and a gloss.
 """
 
 from __future__ import annotations
