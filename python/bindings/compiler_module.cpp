@@ -45,7 +45,7 @@ PYBIND11_MODULE(_motley_compiler, module) {
           return std::make_unique<Jitted>(jit(text, name));
         }();
         const motley_artifact_table *table = made->table;
-        py::capsule capsule(static_cast<const void *>(table),
+        py::capsule capsule(table, "motley_artifact_table",
                             [](PyObject *held) { delete static_cast<Jitted *>(PyCapsule_GetContext(held)); });
         PyCapsule_SetContext(capsule.ptr(), made.release());
         return capsule;

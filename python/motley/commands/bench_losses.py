@@ -20,7 +20,7 @@ HELP = "train several models of equal FLOPs on one data set over several seeds a
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    bench_models.add_arguments(parser)
+    bench_models.add_arguments(parser, size="tiny")
     parser.add_argument("--data", required=True, metavar="DIR")
     parser.add_argument("--steps", type=common.positive, default=200, metavar="N")
     parser.add_argument("--rows", type=common.positive, default=2048, metavar="R", help="tokens in a step")

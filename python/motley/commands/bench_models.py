@@ -70,13 +70,13 @@ def parse_kinds(text: str) -> list[str]:
     return kinds
 
 
-def add_arguments(parser: Any) -> None:
-    """Declare the options that both benchmarks have."""
+def add_arguments(parser: Any, size: str) -> None:
+    """Declare the options that both benchmarks have; ``size`` is the shape by default."""
     parser.add_argument(
         "--models",
         default="dense,mot",
         metavar="KIND,...",
         help=f"some of {', '.join(KINDS)}; compared with " f"dense, or with the first",
     )
-    parser.add_argument("--size", choices=tuple(SIZES), default="94M", help="shape, by the name of the published table")
+    parser.add_argument("--size", choices=tuple(SIZES), default=size, help="shape, by the name of the published table")
     parser.add_argument("--json", action="store_true", help="print one JSON line for each model")

@@ -20,7 +20,7 @@ HELP = "time a training step of several models, interleaved, on random rows with
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    bench_models.add_arguments(parser)
+    bench_models.add_arguments(parser, size="94M")
     parser.add_argument("--rows", type=common.positive, default=2048, metavar="R", help="tokens in a step")
     parser.add_argument("--steps", type=common.positive, default=10, metavar="N", help="timed steps of each model")
     parser.add_argument("--warmup", type=common.not_negative, default=2, metavar="N", help="steps before")
