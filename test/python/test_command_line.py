@@ -130,15 +130,6 @@ def test_inspect_json(capsys, examples):
     assert found["variables"]["blocks.3.ffn.down.image"] == [512, 128]
 
 
-def test_options_of_the_data_set_are_those_of_its_settings():
-    import dataclasses
-
-    from motley.commands import data
-    from motley.data.emoji import Settings
-
-    assert list(data.SETTINGS) == [one.name for one in dataclasses.fields(Settings)]
-
-
 def test_mistakes_of_the_data_tools_are_messages_too(capsys, tmp_path):
     assert run("data", "emoji", "--out", tmp_path / "new", "--limit", "1") == 1
     assert capsys.readouterr().err == "error: limit is 1, expected at least 8\n"
