@@ -1,0 +1,39 @@
+#include "Peak.h"
+#include "runtime/abi.h"
+
+#include <algorithm>
+#include <chrono>
+#include <immintrin.h>
+
+// Twelve chains cover a latency of 4 at two a cycle, with room.
+#define CHAINS(X) X(c0) X(c1) X(c2) X(c3) X(c4) X(c5) X(c6) X(c7) X(c8) X(c9) X(c10) X(c11)
+#define DECLARE(c) auto c = start;
+#define FMA(c) asm volatile("vfmadd231ps %1, %1, %0" : "+v"(c) : "v"(start));
+
+static constexpr long kRounds = 100000;
+
+__attribute__((target("avx2,fma"))) static void chains256() {
+  __m256 start = _mm256_set1_ps(0.5f);
+  CHAINS(DECLARE)
+  for (long i = 0; i < kRounds; ++i) {
+    CHAINS(FMA)
+  }
+}
+__attribute__((target("avx512f"))) static void chains512() {
+  __m512 start = _mm512_set1_ps(0.5f);
+  CHAINS(DECLARE)
+  for (long i = 0; i < kRounds; ++i) {
+    CHAINS(FMA)
+  }
+}
+
+double measurePeak(int level) {
+  double best = 1e9;
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    auto start = std::chrono::steady_clock::now();
+    level == MOTLEY_LEVEL_AVX512 ? chains512() : chains256();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  double lanes = level == MOTLEY_LEVEL_AVX512 ? 16 : 8;
+  return 2 * lanes * 12 * kRounds / best * 1e-9;
+}

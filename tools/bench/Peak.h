@@ -1,0 +1,8 @@
+// The floating-point peak of one core, measured.
+#ifndef MOTLEY_TOOLS_BENCH_PEAK_H
+#define MOTLEY_TOOLS_BENCH_PEAK_H
+
+/// fp32 GFLOP/s of independent chains of fma on registers; `level` is MOTLEY_LEVEL_*. The best of several short runs.
+double measurePeak(int level);
+
+#endif // MOTLEY_TOOLS_BENCH_PEAK_H
