@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -96,7 +95,7 @@ std::unique_ptr<Session> fakeSession(int threads) {
 
 template <typename T> static TensorSource tensor(const char *name, const char *dtype, const std::vector<T> &values) {
   auto fill = [&values](void *out) {
-    std::memcpy(out, values.data(), values.size() * sizeof(T));
+    std::copy(values.begin(), values.end(), static_cast<T *>(out));
     return Status::ok();
   };
   return {name, dtype, {int64_t(values.size())}, fill};
