@@ -72,6 +72,52 @@ static bool isOperandType(Type type) {
   return type.isInteger(1) || type.isInteger(32) || type.isInteger(64) || type.isF32();
 }
 
+/// The region of a kernel takes and yields one f32 for each operand that it stands for.
+static LogicalResult verifyRegion(KernelOp kernel, size_t numArguments, size_t numResults) {
+  Block &block = kernel.getBody().front();
+  if (!llvm::hasSingleElement(kernel.getBody()) || block.empty() || !isa<motley::YieldOp>(block.back()))
+    return kernel.emitOpError("needs a region of one block that ends with motley.yield");
+  auto isFloat = [](Type type) { return type.isF32(); };
+  Operation &yield = block.back();
+  if (!llvm::all_of(block.getArgumentTypes(), isFloat) || !llvm::all_of(yield.getOperandTypes(), isFloat))
+    return kernel.emitOpError("has a region that takes or yields other types than f32");
+  if (block.getNumArguments() != numArguments || yield.getNumOperands() != numResults)
+    return kernel.emitOpError() << "has a region that takes " << block.getNumArguments() << " and yields "
+                                << yield.getNumOperands() << " values, expected " << numArguments << " and " << numResults;
+  return success();
+}
+
+/// #plan.map<num_inputs = 2> with three operands and a region that takes one value.
+static LogicalResult verifyMap(KernelOp kernel, MapAttr map) {
+  int64_t numOperands = kernel.getOperandTypes().size();
+  if (map.getNumInputs() < 0 || map.getNumInputs() >= numOperands)
+    return kernel.emitOpError() << "has " << numOperands << " operands, expected " << map.getNumInputs()
+                                << " inputs and at least one result";
+  if (kernel.getBody().empty())
+    return kernel.emitOpError("needs a region that says what it maps");
+  return verifyRegion(kernel, map.getNumInputs(), numOperands - map.getNumInputs());
+}
+
+/// #plan.matmul<forward, panels = [0, 16], ...> with one result, or with an epilogue that does not take every accumulator.
+static LogicalResult verifyMatmul(KernelOp kernel, MatmulAttr matmul) {
+  size_t numRanges = matmul.getPanels().size();
+  bool isForward = matmul.getForm() == MatmulForm::forward;
+  size_t numInputs = isForward ? 1 : numRanges, numAccumulators = isForward ? numRanges : 1;
+  size_t numOperands = kernel.getOperandTypes().size(), numExtras = 0, numResults = numAccumulators;
+  if (!kernel.getBody().empty()) {
+    Block &block = kernel.getBody().front();
+    numExtras = std::max<size_t>(block.getNumArguments(), numAccumulators) - numAccumulators;
+    numResults = block.empty() ? 0 : block.back().getNumOperands();
+    if (failed(verifyRegion(kernel, numAccumulators + numExtras, numResults)))
+      return failure();
+  }
+  size_t expected = numInputs + 2 + numExtras + numResults;
+  if (numRanges == 0 || numOperands != expected)
+    return kernel.emitOpError() << "has " << numOperands << " operands, expected " << numInputs << " inputs, bank, tiles, "
+                                << numExtras << " extras and " << numResults << " results of " << numRanges << " ranges";
+  return success();
+}
+
 LogicalResult KernelOp::verify() {
   if (getOperandTypes().size() != getAccess().size()) /*kernel_c1*/
     return emitOpError() << "has " << getOperandTypes().size() << " operands and " << getAccess().size() << " accesses";
@@ -83,6 +129,10 @@ LogicalResult KernelOp::verify() {
     return emitOpError() << "has the family " << getFamily() << ", which is not of the plan dialect";
   if (!getBody().empty() && !isa<MatmulAttr, MapAttr>(getFamily())) /*kernel_c2*/
     return emitOpError("has a region, which its family does not take");
+  if (auto map = dyn_cast<MapAttr>(getFamily())) /*kernel_c3*/
+    return verifyMap(*this, map);
+  if (auto matmul = dyn_cast<MatmulAttr>(getFamily())) /*kernel_c3*/
+    return verifyMatmul(*this, matmul);
   return success();
 }
 

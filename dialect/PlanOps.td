@@ -11,6 +11,8 @@ def KernelOp : PlanOp<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     Constraints:
     * C1: operand types are memrefs with the identity layout, or scalars i1, i32, i64, f32; `access` has one entry per operand.
     * C2: a region is there only for families that have one (matmul, map); it ends with motley.yield.
+    * C3: operands and region of map and matmul are as many as the family says: one f32 argument for each input of a map, or
+      for each accumulator and extra of a matmul; one f32 yield for each result.
 
     Example:
 
@@ -24,7 +26,7 @@ def KernelOp : PlanOp<"kernel", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let hasVerifier = 1;
 }
 
-def StepOp : PlanOp<"step", [Symbol, HasParent<"::mlir::ModuleOp">, SingleBlock, NoTerminator, NoRegionArguments]> {
+def StepOp : PlanOp<"step", [IsolatedFromAbove, Symbol, HasParent<"::mlir::ModuleOp">, SingleBlock, NoTerminator, NoRegionArguments]> {
   let summary = "one function of the artefact";
   let description = [{
     `arena` is the size of the arena in bytes, once plan-memory has run.

@@ -1,0 +1,76 @@
+// What touches the state of a model outside its layers: initial values, the norm of all gradients, AdamW.
+#include "passes/KernelChoice.h"
+#include "passes/LowerToPlan.h"
+
+using namespace mlir;
+using namespace mlir::motley;
+
+/// 64-bit FNV-1a of a variable's name: the site of its draws.
+static uint64_t hashName(StringRef name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char byte : name.bytes())
+    hash = (hash ^ byte) * 0x100000001b3;
+  return hash;
+}
+
+LogicalResult mlir::motley::lower(InitialiseOp op, StepBuilder &step) {
+  FailureOr<BankOp> bank = getBank(op, op.getBankAttr());
+  if (failed(bank))
+    return failure();
+  Value param = step.state(*bank, plan::Slot::param);
+  for (int64_t member = 0; member < bank->getNumMembers(); ++member)
+    for (int64_t range = 0; range < bank->getNumRanges(); ++range) {
+      VariableOp variable = bank->getVariable(member, range);
+      RankedTensorType type = variable.getTensorType();
+      int64_t rows = type.getRank() == 1 ? 1 : type.getDimSize(0);
+      int64_t columns = type.getShape().back();
+      int64_t panel = bank->getLayout() == Layout::panels ? plan::getFirstPanel(*bank, range) : 0;
+      step.launch(op.getLoc(), {plan::InitialiseAttr::get(step.context(), variable.getInit(), variable.getScaleAttr(),
+                                                          hashName(variable.getSymName()), rows, columns, member, panel),
+                                {updates(param), reads(step.scalar(op.getSeed()))},
+                                nullptr,
+                                ceilDiv(rows, 32),
+                                0,
+                                4 * rows * columns});
+    }
+  return success();
+}
+
+LogicalResult mlir::motley::lower(GradientNormOp op, StepBuilder &step) {
+  SmallVector<Value> gradients;
+  SmallVector<int64_t> first;
+  int64_t numBlocks = 0;
+  for (auto symbol : op.getBanks().getAsRange<FlatSymbolRefAttr>()) {
+    FailureOr<BankOp> bank = getBank(op, symbol);
+    if (failed(bank))
+      return failure();
+    gradients.push_back(step.state(*bank, plan::Slot::grad));
+    first.push_back(numBlocks);
+    numBlocks += ceilDiv(numElements(gradients.back()), 65536);
+  }
+  Value partial = step.alloc(op.getLoc(), {numBlocks}, Float64Type::get(step.context()));
+  for (auto [gradient, begin] : llvm::zip(gradients, first))
+    step.launch(op.getLoc(), {plan::SumSquaresAttr::get(step.context(), begin),
+                              {reads(gradient), writes(partial)},
+                              nullptr,
+                              ceilDiv(numElements(gradient), 65536),
+                              2 * numElements(gradient)});
+  step.launch(op.getLoc(), {plan::NormFinishAttr::get(step.context()), {reads(partial), writes(step.destination(op.getNorm()))}});
+  return success();
+}
+
+LogicalResult mlir::motley::lower(AdamWOp op, StepBuilder &step) {
+  FailureOr<BankOp> bank = getBank(op, op.getBankAttr());
+  if (failed(bank))
+    return failure();
+  Value param = step.state(*bank, plan::Slot::param);
+  step.launch(op.getLoc(), {plan::AdamWAttr::get(step.context(), op.getBeta1Attr(), op.getBeta2Attr(), op.getEpsilonAttr(),
+                                                 op.getWeightDecayAttr(), op.getClipAttr()),
+                            {updates(param), reads(step.state(*bank, plan::Slot::grad)), updates(step.state(*bank, plan::Slot::m)),
+                             updates(step.state(*bank, plan::Slot::v)), reads(step.buffer(op.getNorm())),
+                             reads(step.scalar(op.getLearningRate())), reads(step.scalar(op.getStep()))},
+                            nullptr,
+                            ceilDiv(numElements(param), 16384),
+                            14 * numElements(param)});
+  return success();
+}

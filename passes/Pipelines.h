@@ -1,0 +1,25 @@
+// The pipelines of the project, as functions and as names for motley-opt.
+#ifndef MOTLEY_PASSES_PIPELINES_H
+#define MOTLEY_PASSES_PIPELINES_H
+
+#include "passes/Passes.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::motley {
+
+/// The dialects that a module at levels 1 to 3 may hold.
+void registerDialects(DialectRegistry &registry);
+
+/// Level 1 to level 2: "motley-to-grouped".
+void buildModelToGrouped(OpPassManager &manager);
+
+/// Level 2 to level 3: "motley-to-plan".
+void buildGroupedToPlan(OpPassManager &manager);
+
+/// Makes every pass and pipeline of the project known by name.
+void registerPassesAndPipelines();
+
+} // namespace mlir::motley
+
+#endif // MOTLEY_PASSES_PIPELINES_H
