@@ -2,9 +2,8 @@
 // table in this process. No decisions are made here.
 //
 // The module must verify, and every plan.alloc must have its offset. From level 1 these operations are still there, for
-// the manifest: motley.modality, motley.variable, motley.bank, and motley.train with the function that it names (a
-// declaration is enough; its motley.loss result names are the names of the losses). Costs are read from the discardable
-// attributes `plan.flops` and `plan.bytes` of a plan.step.
+// the manifest: motley.modality, motley.variable, motley.bank, and motley.train with the names of its losses. Costs are read
+// from the discardable attributes `plan.flops` and `plan.bytes` of a plan.step.
 #ifndef MOTLEY_CODEGEN_CODEGEN_H
 #define MOTLEY_CODEGEN_CODEGEN_H
 

@@ -114,10 +114,9 @@ private:
                                  {"epsilon", train.getEpsilon().convertToDouble()},
                                  {"weight_decay", train.getWeightDecay().convertToDouble()},
                                  {"clip", train.getClip().convertToDouble()}};
-    auto loss = module.lookupSymbol<func::FuncOp>(train.getFunction());
     json::Array losses;
-    for (unsigned i = 0; loss && i < loss.getNumResults(); ++i)
-      if (auto name = dyn_cast_or_null<StringAttr>(loss.getResultAttr(i, kLossAttrName)))
+    if (train.getLosses())
+      for (auto name : train.getLossesAttr().getAsRange<StringAttr>())
         losses.push_back(name.getValue());
     root["losses"] = std::move(losses);
   }
