@@ -19,7 +19,9 @@ public:
   GradientChecker(Interpreter &interpreter, const GradCheckOptions &options)
       : interpreter(interpreter), options(options), random(options.seed) {}
 
+  /// Draws the rows.
   LogicalResult prepare();
+  FailureOr<double> loss();
   /// Gradients by variable, after the checks of `add` and of the loss that `accumulate` reports.
   LogicalResult accumulateGradients();
   FailureOr<VariableCheck> check(StringRef name, VariableState &state, double overallScale);
@@ -28,7 +30,6 @@ public:
 private:
   FailureOr<std::vector<RuntimeValue>> arguments(func::FuncOp function, bool add);
   FailureOr<double> total(func::FuncOp function, ArrayRef<RuntimeValue> results);
-  FailureOr<double> loss();
   LogicalResult runAccumulate(bool add, double &total);
 
   Interpreter &interpreter;
@@ -59,17 +60,15 @@ static int64_t vocabularyOf(ModuleOp module) {
 LogicalResult GradientChecker::prepare() {
   ModuleOp module = interpreter.getModule();
   lossFunction = module.lookupSymbol<func::FuncOp>(options.lossFunction);
-  accumulateFunction = module.lookupSymbol<func::FuncOp>(options.accumulateFunction);
-  if (!lossFunction || !accumulateFunction)
-    return module.emitError() << "no function '" << (lossFunction ? options.accumulateFunction : options.lossFunction)
-                              << "' in the module";
+  if (!lossFunction)
+    return module.emitError() << "no function '" << options.lossFunction << "' in the module";
   int64_t rows = 0;
-  for (Type type : accumulateFunction.getArgumentTypes())
-    if (auto tensor = dyn_cast<RankedTensorType>(type))
+  for (Type type : lossFunction.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.getRank() > 0)
       rows = tensor.getDimSize(0);
   int64_t live = options.numLive.value_or(rows - rows / 8);
   if (live < 0 || live > rows)
-    return accumulateFunction.emitError() << "takes " << rows << " rows, of which " << live << " cannot be live";
+    return lossFunction.emitError() << "takes " << rows << " rows, of which " << live << " cannot be live";
   fields = randomRows(module, rows, live, vocabularyOf(module), random);
   double weights = 0;
   for (int64_t r = 0; r < live; ++r)
@@ -144,6 +143,9 @@ static bool isClose(double a, double b, double scale) {
 }
 
 LogicalResult GradientChecker::accumulateGradients() {
+  accumulateFunction = interpreter.getModule().lookupSymbol<func::FuncOp>(options.accumulateFunction);
+  if (!accumulateFunction)
+    return interpreter.getModule().emitError() << "no function '" << options.accumulateFunction << "' in the module";
   FailureOr<double> expected = loss();
   if (failed(expected))
     return failure();
@@ -190,6 +192,8 @@ FailureOr<VariableCheck> GradientChecker::check(StringRef name, VariableState &s
   VariableCheck worst;
   worst.name = name.str();
   worst.error = -1;
+  bool isUnwritten = llvm::all_of(gradient, [](double value) { return std::isnan(value); });
+  bool isUnread = true;
   for (int64_t sample = 0; sample < options.samplesPerVariable; ++sample) {
     int64_t element = random.below(parameters.size());
     double original = parameters[element], differences[2];
@@ -205,19 +209,22 @@ FailureOr<VariableCheck> GradientChecker::check(StringRef name, VariableState &s
       differences[far] = (*above - *below) / (2 * offset);
     }
     double difference = (4 * differences[0] - differences[1]) / 3; // the error is of order distance^4
-    // A variable that the loss never reads has no gradient to write.
-    bool isUnused = std::isnan(gradientScale) && difference == 0;
-    double error = isUnused ? 0 : std::fabs(gradient[element] - difference) / std::max(std::fabs(difference), scale);
+    isUnread &= difference == 0;
+    double error = std::fabs(gradient[element] - difference) / std::max(std::fabs(difference), scale);
     if (error > worst.error || std::isnan(error)) {
       worst.error = error;
       worst.element = element;
       worst.gradient = gradient[element];
       worst.difference = difference;
     }
-    if (std::isnan(error))
-      break;
   }
+  worst.isUnused = isUnwritten && isUnread;
   return worst;
+}
+
+FailureOr<double> totalLoss(Interpreter &interpreter, const GradCheckOptions &options) {
+  GradientChecker checker(interpreter, options);
+  return failed(checker.prepare()) ? FailureOr<double>(failure()) : checker.loss();
 }
 
 FailureOr<std::vector<VariableCheck>> checkGradients(Interpreter &interpreter, const GradCheckOptions &options) {

@@ -1,4 +1,4 @@
-// Gradients against finite differences of the loss, in float64.
+// Losses on random rows, and gradients against finite differences of them, in float64.
 #ifndef MOTLEY_TOOLS_INTERP_GRADCHECK_H
 #define MOTLEY_TOOLS_INTERP_GRADCHECK_H
 
@@ -26,6 +26,8 @@ struct VariableCheck {
   double error = 0;
   int64_t element = 0;
   double gradient = 0, difference = 0;
+  /// Neither `accumulate` nor any probe touched it: nothing was checked.
+  bool isUnused = false;
 };
 
 /// Runs `accumulate` on random rows and compares the gradient of each variable with a fourth-order central difference
@@ -34,6 +36,11 @@ struct VariableCheck {
 /// left). Before, gradients hold NaN, so what `accumulate` doesn't write shows; and a second run with `add` must double
 /// them.
 FailureOr<std::vector<VariableCheck>> checkGradients(Interpreter &interpreter, const GradCheckOptions &options);
+
+/// The loss on random rows: the sum over losses, live rows and modalities of weight times loss, divided by the sum of
+/// the weights of the rows with a target. The same number for a loss function of level 1 and the `eval` that was made
+/// from it.
+FailureOr<double> totalLoss(Interpreter &interpreter, const GradCheckOptions &options);
 
 /// Adds a random number of [-amount, amount) to every parameter, so that none is special (gains of 1, biases of 0).
 void jitterParameters(Interpreter &interpreter, double amount, uint64_t seed);

@@ -28,6 +28,7 @@ RowFields randomRows(ModuleOp module, int64_t numRows, int64_t numLive, int64_t 
   if (idRanges.empty())
     idRanges.push_back({0, vocabulary});
 
+  int64_t numModalities = idRanges.size();
   constexpr double newDocument = 0.1, newRun = 0.25, noTarget = 0.1;
   int64_t document = -1, placeInDocument = 0, modality = 0, span = -1;
   auto at = [&](Field field, int64_t row) -> int64_t & { return fields[field].ints[row]; };
@@ -38,7 +39,8 @@ RowFields randomRows(ModuleOp module, int64_t numRows, int64_t numLive, int64_t 
       placeInDocument = 0;
     }
     if (startsDocument || random.unit() < newRun) {
-      modality = random.below(idRanges.size());
+      // Every run but the first is of another modality than the one before: all of them occur.
+      modality = r == 0 ? 0 : (modality + 1 + random.below(std::max<int64_t>(numModalities - 1, 1))) % numModalities;
       span += modality > 0;
     }
     auto [begin, end] = idRanges[modality];

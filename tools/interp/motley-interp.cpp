@@ -31,7 +31,8 @@ static cl::opt<std::string>
     outputDirectory("outputs", cl::desc("Writes results/N.npy and param|grad|m|v/NAME.npy; prints nothing"),
                     cl::cat(category));
 static cl::opt<uint64_t>
-    seed("seed", cl::desc("Initialises all variables by their declarations; also draws the rows of --gradcheck"),
+    seed("seed",
+         cl::desc("Initialises all variables by their declarations; also draws the rows of --gradcheck and --total"),
          cl::cat(category));
 static cl::opt<double> jitter("jitter", cl::desc("Adds random numbers up to this to all parameters"), cl::init(0),
                               cl::cat(category));
@@ -45,9 +46,12 @@ static cl::opt<int> precision("precision", cl::desc("Significant digits of print
 static cl::opt<std::string>
     gradientLoss("gradcheck", cl::desc("Checks the gradients of --accumulate against differences of this function"),
                  cl::cat(category));
+static cl::opt<std::string> totalOf("total", cl::desc("Prints the loss that this function gives on random rows"),
+                                    cl::cat(category));
 static cl::opt<std::string> accumulateName("accumulate", cl::desc("Function that writes the gradients"),
                                            cl::init("accumulate"), cl::cat(category));
-static cl::opt<int64_t> numLive("live", cl::desc("Live rows of --gradcheck"), cl::init(-1), cl::cat(category));
+static cl::opt<int64_t> numLive("live", cl::desc("Live rows of --gradcheck and --total"), cl::init(-1),
+                                cl::cat(category));
 static cl::opt<int64_t> numSamples("samples", cl::desc("Elements of each variable that --gradcheck probes"),
                                    cl::init(12), cl::cat(category));
 static cl::opt<double> step("step", cl::desc("Distance of the probes relative to a variable's size"), cl::init(1e-3),
@@ -165,36 +169,49 @@ static LogicalResult runFunctions(ModuleOp module) {
   return success();
 }
 
-static LogicalResult runGradientCheck(ModuleOp module) {
+static LogicalResult reportChecks(ArrayRef<VariableCheck> checks) {
+  int64_t numWrong = 0, numUnused = 0;
+  double worst = 0;
+  for (const VariableCheck &check : checks) {
+    bool isRight = check.error <= tolerance;
+    numUnused += check.isUnused;
+    numWrong += !isRight && !check.isUnused;
+    worst = std::max(worst, check.error); // passes over the NaN of what is not written
+    llvm::outs() << (check.isUnused ? "unused "
+                     : isRight      ? "ok "
+                                    : "wrong ")
+                 << check.name << " error " << llvm::format("%.2e", check.error) << " at element " << check.element
+                 << ": gradient " << llvm::format("%.9g", check.gradient) << ", difference "
+                 << llvm::format("%.9g", check.difference) << "\n";
+  }
+  llvm::outs() << "largest error " << llvm::format("%.2e", worst) << " over " << checks.size() << " variables, "
+               << numWrong << " wrong, " << numUnused << " unused\n";
+  return success(numWrong == 0);
+}
+
+/// --gradcheck and --total: on random rows, with initial values even if no seed is named.
+static LogicalResult runOnRandomRows(ModuleOp module) {
   Interpreter interpreter(module);
   if (!seed.getNumOccurrences())
     interpreter.initialise(seed);
   if (failed(prepareState(interpreter)))
     return failure();
   GradCheckOptions options;
-  options.lossFunction = gradientLoss;
+  options.lossFunction = totalOf.empty() ? gradientLoss : totalOf;
   options.accumulateFunction = accumulateName;
   options.seed = seed;
   options.samplesPerVariable = numSamples;
   options.step = step;
   if (numLive >= 0)
     options.numLive = numLive;
-  FailureOr<std::vector<VariableCheck>> checks = checkGradients(interpreter, options);
-  if (failed(checks))
-    return failure();
-  int64_t numWrong = 0;
-  double worst = 0;
-  for (const VariableCheck &check : *checks) {
-    bool isRight = check.error <= tolerance;
-    numWrong += !isRight;
-    worst = std::max(worst, check.error);
-    llvm::outs() << (isRight ? "ok    " : "wrong ") << check.name << " error " << llvm::format("%.2e", check.error)
-                 << " at element " << check.element << ": gradient " << llvm::format("%.9g", check.gradient)
-                 << ", difference " << llvm::format("%.9g", check.difference) << "\n";
+  if (!totalOf.empty()) {
+    FailureOr<double> total = totalLoss(interpreter, options);
+    if (succeeded(total))
+      llvm::outs() << llvm::format("%.*g", int(precision), *total) << "\n";
+    return total;
   }
-  llvm::outs() << "largest error " << llvm::format("%.2e", worst) << " over " << checks->size() << " variables, "
-               << numWrong << " wrong\n";
-  return success(numWrong == 0);
+  FailureOr<std::vector<VariableCheck>> checks = checkGradients(interpreter, options);
+  return failed(checks) ? failure() : reportChecks(*checks);
 }
 
 int main(int argc, char **argv) {
@@ -211,6 +228,6 @@ int main(int argc, char **argv) {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputFile, sources, &context);
   if (!module)
     return EXIT_FAILURE;
-  LogicalResult result = gradientLoss.empty() ? runFunctions(*module) : runGradientCheck(*module);
+  LogicalResult result = gradientLoss.empty() && totalOf.empty() ? runFunctions(*module) : runOnRandomRows(*module);
   return failed(result) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
