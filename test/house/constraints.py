@@ -1,7 +1,7 @@
 """Follows every numbered constraint of an operation's description to its check and its test.
 
 Constraint Cn of operation `op` has the tag /*op_cn*/ at its check in dialect/*.cpp, and a negative test in
-test/dialect/*-errors.mlir on a symbol that starts with @op_cn. A constraint that can be seen only when the program runs says so
+test/dialect/*-errors.mlir: on a symbol that starts with @op_cn, or under a comment that is the tag alone. A constraint that can be seen only when the program runs says so
 in its text, "C2 (when it runs): ..."; the oracle tests it.
 """
 
@@ -15,7 +15,7 @@ def main():
     tags = set(re.findall(r"/\*(\w+_c\d+)\*/", checks))
     cases = [case for path in sorted((ROOT / "test/dialect").glob("*-errors.mlir"))
              for case in path.read_text().split("// -----")]
-    tested = {tag for case in cases if "expected-error" in case for tag in re.findall(r"@(\w+?_c\d+)(?!\d)", case)}
+    tested = {tag for case in cases if "expected-error" in case for tag in re.findall(r"(?:@|// )([a-z]\w*?_c\d+)(?!\d)", case)}
 
     problems, exempt, known = [], [], set()
     for operation in read_operations():
@@ -33,7 +33,7 @@ def main():
             if tag not in tags:
                 problems.append(f"{operation.name}: C{number} has no check /*{tag}*/ in dialect/*.cpp")
             if tag not in tested:
-                problems.append(f"{operation.name}: C{number} has no test on @{tag} in test/dialect/*-errors.mlir")
+                problems.append(f"{operation.name}: C{number} has no test named {tag} in test/dialect/*-errors.mlir")
     for tag in sorted((tags | tested) - known):
         problems.append(f"{tag} is checked or tested, but no description has it")
     print("tested by the oracle, because they hold when it runs:", *exempt)
