@@ -43,31 +43,42 @@ static TrainerConfig configOf(const py::dict &given) {
   return config;
 }
 
+// As in log.jsonl: "all", then each modality of the target.
 static py::dict lossesOf(const std::vector<LossReport> &reports, const Session &session) {
   const std::vector<Modality> &modalities = session.manifest().modalities;
   py::dict losses;
   for (const LossReport &one : reports) {
-    py::dict byModality;
+    py::dict entry;
+    entry["all"] = one.mean;
     for (size_t index = 0; index < one.byModality.size() && index < modalities.size(); ++index)
-      byModality[modalities[index].name.c_str()] = one.byModality[index];
-    losses[one.name.c_str()] = py::dict(py::arg("mean") = one.mean, py::arg("by_modality") = byModality);
+      entry[modalities[index].name.c_str()] = one.byModality[index];
+    losses[one.name.c_str()] = entry;
   }
   return losses;
 }
 
+static py::dict targetsOf(const std::vector<int64_t> &targets, const Session &session) {
+  const std::vector<Modality> &modalities = session.manifest().modalities;
+  py::dict named;
+  for (size_t index = 0; index < targets.size() && index < modalities.size(); ++index)
+    named[modalities[index].name.c_str()] = targets[index];
+  return named;
+}
+
 static py::dict dictOf(const StepReport &report, const Session &session) {
   return py::dict(py::arg("step") = report.step, py::arg("loss") = report.loss,
-                  py::arg("losses") = lossesOf(report.losses, session), py::arg("targets") = report.targetsByModality,
-                  py::arg("tokens") = report.tokens, py::arg("gradient_norm") = report.gradientNorm,
-                  py::arg("learning_rate") = report.learningRate, py::arg("seconds") = report.seconds,
-                  py::arg("tokens_per_second") = report.tokensPerSecond, py::arg("epoch") = report.epoch,
-                  py::arg("launches") = report.launches);
+                  py::arg("losses") = lossesOf(report.losses, session),
+                  py::arg("targets") = targetsOf(report.targetsByModality, session), py::arg("tokens") = report.tokens,
+                  py::arg("gradient_norm") = report.gradientNorm, py::arg("learning_rate") = report.learningRate,
+                  py::arg("seconds") = report.seconds, py::arg("tokens_per_second") = report.tokensPerSecond,
+                  py::arg("epoch") = report.epoch, py::arg("launches") = report.launches);
 }
 
 static py::dict dictOf(const EvalReport &report, const Session &session) {
   return py::dict(py::arg("step") = report.step, py::arg("loss") = report.loss,
-                  py::arg("losses") = lossesOf(report.losses, session), py::arg("targets") = report.targetsByModality,
-                  py::arg("tokens") = report.tokens, py::arg("seconds") = report.seconds);
+                  py::arg("losses") = lossesOf(report.losses, session),
+                  py::arg("targets") = targetsOf(report.targetsByModality, session), py::arg("tokens") = report.tokens,
+                  py::arg("seconds") = report.seconds);
 }
 
 // An exception from the callback stops the run as `false` would; it is raised again when the runtime has returned.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import math
 import os
 import sys
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 
     trainer.run(show)
     if trainer.has_heldout:
-        print(describe_evaluation(trainer.evaluate()))
+        print(describe_evaluation(out / "log.jsonl"))
 
 
 def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters]:
@@ -105,25 +106,28 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
     return model, dataclasses.replace(train, **{name: value for name, value in given.items() if value is not None})
 
 
-def describe_losses(report: Report) -> str:
-    """Spell the losses of a report, each with its value for every modality."""
+def describe_losses(losses: dict[str, dict[str, float | None]]) -> str:
+    """Spell losses, each with its value for every modality that had a target."""
     parts = []
-    for name, loss in report["losses"].items():
-        by_modality = ", ".join(
-            f"{modality} {value:.4f}" for modality, value in loss["by_modality"].items() if not math.isnan(value)
-        )
-        parts.append(f"{name} {loss['mean']:.4f} ({by_modality})")
+    for name, values in losses.items():
+        known = {one: value for one, value in values.items() if value is not None and not math.isnan(value)}
+        by_modality = ", ".join(f"{one} {value:.4f}" for one, value in known.items() if one != "all")
+        parts.append(f"{name} {known.get('all', math.nan):.4f} ({by_modality})")
     return "  ".join(parts)
 
 
 def describe_step(report: Report) -> str:
     """Spell the report of a step in one line."""
     return (
-        f"step {report['step']:>6}  {describe_losses(report)}  norm {report['gradient_norm']:.3f}  "
+        f"step {report['step']:>6}  {describe_losses(report['losses'])}  norm {report['gradient_norm']:.3f}  "
         f"lr {report['learning_rate']:.2e}  {report['tokens_per_second']:,.0f} tokens/s"
     )
 
 
-def describe_evaluation(report: Report) -> str:
-    """Spell the report of an evaluation in one line."""
-    return f"held out after step {report['step']}  {describe_losses(report)}  {report['tokens']:,} tokens"
+def describe_evaluation(log: Path) -> str:
+    """Spell the last evaluation in a run's log in one line; nothing where there is none."""
+    found = [json.loads(line) for line in log.read_text().splitlines() if '"heldout"' in line]
+    if not found:
+        return ""
+    heldout = found[-1]["heldout"]
+    return f"held out after step {found[-1]['step']}  {describe_losses(heldout['losses'])}  {heldout['tokens']:,} tokens"
