@@ -1,3 +1,4 @@
+// Constants, operands, control flow and vector helpers of the kernel language.
 #include "codegen/cpu/KernelBuilder.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -5,138 +6,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::motley::codegen {
-
-// ---- Val
-
-int64_t Val::lanes() const {
-  auto type = dyn_cast<VectorType>(value.getType());
-  return type ? type.getNumElements() : 0;
-}
-Val Val::like(double number) const { return kernel->constant(number, getType()); }
-Val Val::like(int64_t number) const { return kernel->constant(number, getType()); }
-
-/// Broadcasts the scalar of a scalar and a vector.
-static void match(Val &a, Val &b) {
-  if (a.lanes() && !b.lanes())
-    b = a.kernel->broadcast(b, a.lanes());
-  else if (b.lanes() && !a.lanes())
-    a = a.kernel->broadcast(a, b.lanes());
-}
-
-template <typename FloatOp, typename IntOp> static Val binary(Val a, Val b) {
-  match(a, b);
-  KernelBuilder &k = *a.kernel;
-  if (a.isFloat())
-    return {k, FloatOp::create(k.builder, k.loc, a.value, b.value)};
-  return {k, IntOp::create(k.builder, k.loc, a.value, b.value)};
-}
-template <typename IntOp> static Val bitwise(Val a, Val b) {
-  match(a, b);
-  return {*a.kernel, IntOp::create(a.kernel->builder, a.kernel->loc, a.value, b.value)};
-}
-static Val compare(Val a, Val b, arith::CmpFPredicate floats, arith::CmpIPredicate integers) {
-  match(a, b);
-  KernelBuilder &k = *a.kernel;
-  if (a.isFloat())
-    return {k, arith::CmpFOp::create(k.builder, k.loc, floats, a.value, b.value)};
-  return {k, arith::CmpIOp::create(k.builder, k.loc, integers, a.value, b.value)};
-}
-
-Val operator+(Val a, Val b) { return binary<arith::AddFOp, arith::AddIOp>(a, b); }
-Val operator-(Val a, Val b) { return binary<arith::SubFOp, arith::SubIOp>(a, b); }
-Val operator*(Val a, Val b) { return binary<arith::MulFOp, arith::MulIOp>(a, b); }
-Val operator/(Val a, Val b) { return binary<arith::DivFOp, arith::DivSIOp>(a, b); }
-Val operator%(Val a, Val b) { return bitwise<arith::RemSIOp>(a, b); }
-Val operator&(Val a, Val b) { return bitwise<arith::AndIOp>(a, b); }
-Val operator|(Val a, Val b) { return bitwise<arith::OrIOp>(a, b); }
-Val operator^(Val a, Val b) { return bitwise<arith::XOrIOp>(a, b); }
-Val operator<<(Val a, Val b) { return bitwise<arith::ShLIOp>(a, b); }
-Val operator>>(Val a, Val b) { return bitwise<arith::ShRUIOp>(a, b); }
-Val operator-(Val a) {
-  if (a.isFloat())
-    return {*a.kernel, arith::NegFOp::create(a.kernel->builder, a.kernel->loc, a.value)};
-  return a.like(int64_t(0)) - a;
-}
-Val operator<(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::OLT, arith::CmpIPredicate::slt); }
-Val operator<=(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::OLE, arith::CmpIPredicate::sle); }
-Val operator>(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::OGT, arith::CmpIPredicate::sgt); }
-Val operator>=(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::OGE, arith::CmpIPredicate::sge); }
-Val operator==(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq); }
-Val operator!=(Val a, Val b) { return compare(a, b, arith::CmpFPredicate::UNE, arith::CmpIPredicate::ne); }
-
-Val fma(Val a, Val b, Val c) {
-  match(a, b);
-  match(a, c);
-  match(b, c);
-  KernelBuilder &k = *a.kernel;
-  return {k, LLVM::FMAOp::create(k.builder, k.loc, a.getType(), a.value, b.value, c.value)};
-}
-Val select(Val condition, Val ifTrue, Val ifFalse) {
-  match(ifTrue, ifFalse);
-  if (condition.lanes() && !ifTrue.lanes()) {
-    ifTrue = ifTrue.kernel->broadcast(ifTrue, condition.lanes());
-    ifFalse = ifFalse.kernel->broadcast(ifFalse, condition.lanes());
-  }
-  KernelBuilder &k = *ifTrue.kernel;
-  return {k, arith::SelectOp::create(k.builder, k.loc, condition.value, ifTrue.value, ifFalse.value)};
-}
-Val max(Val a, Val b) { return select(a > b, a, b); }
-Val min(Val a, Val b) { return select(a < b, a, b); }
-Val shiftRightSigned(Val a, int64_t bits) { return bitwise<arith::ShRSIOp>(a, a.like(bits)); }
-
-template <typename Op> static Val intrinsic(Val a) {
-  return {*a.kernel, Op::create(a.kernel->builder, a.kernel->loc, a.getType(), a.value)};
-}
-Val abs(Val a) { return intrinsic<LLVM::FAbsOp>(a); }
-Val sqrt(Val a) { return intrinsic<LLVM::SqrtOp>(a); }
-Val roundEven(Val a) { return intrinsic<LLVM::RoundEvenOp>(a); }
-Val floor(Val a) { return intrinsic<LLVM::FFloorOp>(a); }
-
-// ---- Buffer
-
-int64_t Buffer::numElements() const {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  return count;
-}
-Value Buffer::address(Val index) const {
-  KernelBuilder &k = *pointer.kernel;
-  return LLVM::GEPOp::create(k.builder, k.loc, pointer.getType(), element, pointer.value, ValueRange{index.value});
-}
-Buffer Buffer::at(Val offset) const { return Buffer(Val(*pointer.kernel, address(offset)), element, shape); }
-Buffer Buffer::row(Val index) const {
-  int64_t rowSize = numElements() / shape[0];
-  return Buffer(at(index * rowSize).pointer, element, ArrayRef(shape).drop_front());
-}
-Val Buffer::load(Val index) const {
-  KernelBuilder &k = *pointer.kernel;
-  unsigned alignment = element.getIntOrFloatBitWidth() / 8;
-  return {k, LLVM::LoadOp::create(k.builder, k.loc, element, address(index), alignment)};
-}
-Val Buffer::loadVector(Val index, int64_t lanes, Val mask) const {
-  KernelBuilder &k = *pointer.kernel;
-  unsigned alignment = element.getIntOrFloatBitWidth() / 8;
-  Type type = VectorType::get(lanes, element);
-  if (!mask)
-    return {k, LLVM::LoadOp::create(k.builder, k.loc, type, address(index), alignment)};
-  Val zero = isa<FloatType>(element) ? k.constant(0.0, type) : k.constant(int64_t(0), type);
-  return {k, LLVM::MaskedLoadOp::create(k.builder, k.loc, type, address(index), mask.value, zero.value,
-                                        k.builder.getI32IntegerAttr(alignment), UnitAttr())};
-}
-void Buffer::store(Val value, Val index, Val mask) const {
-  KernelBuilder &k = *pointer.kernel;
-  unsigned alignment = element.getIntOrFloatBitWidth() / 8;
-  if (!mask)
-    LLVM::StoreOp::create(k.builder, k.loc, value.value, address(index), alignment);
-  else
-    LLVM::MaskedStoreOp::create(k.builder, k.loc, value.value, address(index), mask.value, alignment);
-}
-Val Buffer::load(int64_t index) const { return load(pointer.kernel->index(index)); }
-Val Buffer::loadVector(int64_t index, int64_t lanes, Val mask) const {
-  return loadVector(pointer.kernel->index(index), lanes, mask);
-}
-void Buffer::store(Val value, int64_t index, Val mask) const { store(value, pointer.kernel->index(index), mask); }
 
 // ---- KernelBuilder: constants
 
@@ -230,8 +99,7 @@ Buffer KernelBuilder::scratch(Type element, ArrayRef<int64_t> shape) {
 }
 Buffer KernelBuilder::table(ArrayRef<double> values) {
   auto function = frame.args.getParentBlock()->getParentOp();
-  std::string name =
-      (SymbolTable::getSymbolName(function).getValue() + "_table" + Twine(numTables++)).str();
+  std::string name = (SymbolTable::getSymbolName(function).getValue() + "_table" + Twine(numTables++)).str();
   auto type = LLVM::LLVMArrayType::get(f64(), values.size());
   auto tensorType = RankedTensorType::get({static_cast<int64_t>(values.size())}, f64());
   {
@@ -416,10 +284,43 @@ Val KernelBuilder::reduce(Val vector, function_ref<Val(Val, Val)> join) {
 Val KernelBuilder::sum(Val vector) {
   return reduce(vector, [](Val a, Val b) { return a + b; });
 }
-Val KernelBuilder::anyOf(Val mask) {
-  int64_t lanes = mask.lanes();
-  Value bits = LLVM::BitcastOp::create(builder, loc, builder.getIntegerType(lanes), mask.value);
-  return Val(*this, bits) != int64_t(0);
+void KernelBuilder::transpose(MutableArrayRef<Val> vectors) {
+  assert(vectors.size() == kLanes && "16 vectors of 16 lanes");
+  // Every shuffle is one instruction: within quarters of 4 lanes unpacks, of whole quarters shuf32x4.
+  auto ofQuarters = [&](Val a, Val b, ArrayRef<int64_t> quarter) { // lanes 0..3 of a, 4..7 of b, in every quarter
+    SmallVector<int64_t> lanes;
+    for (int64_t first = 0; first < kLanes; first += 4)
+      for (int64_t lane : quarter)
+        lanes.push_back(first + (lane < 4 ? lane : kLanes + lane - 4));
+    return shuffle(a, b, lanes);
+  };
+  auto everySecondQuarter = [&](Val a, Val b, int64_t first) {
+    SmallVector<int64_t> lanes;
+    for (int64_t quarter = first; quarter < 8; quarter += 2)
+      for (int64_t lane = 0; lane < 4; ++lane)
+        lanes.push_back(quarter * 4 + lane);
+    return shuffle(a, b, lanes);
+  };
+  // Four vectors at a time: vector j of the four gets column 4 q + j of them in quarter q.
+  for (int64_t i = 0; i < kLanes; i += 4) {
+    MutableArrayRef<Val> v = vectors.slice(i, 4);
+    Val low01 = ofQuarters(v[0], v[1], {0, 4, 1, 5}), high01 = ofQuarters(v[0], v[1], {2, 6, 3, 7});
+    Val low23 = ofQuarters(v[2], v[3], {0, 4, 1, 5}), high23 = ofQuarters(v[2], v[3], {2, 6, 3, 7});
+    v[0] = ofQuarters(low01, low23, {0, 1, 4, 5});
+    v[1] = ofQuarters(low01, low23, {2, 3, 6, 7});
+    v[2] = ofQuarters(high01, high23, {0, 1, 4, 5});
+    v[3] = ofQuarters(high01, high23, {2, 3, 6, 7});
+  }
+  // Then quarter q of vector 4 g + j becomes quarter g of vector 4 q + j.
+  for (int64_t j = 0; j < 4; ++j) {
+    Val a = vectors[j], b = vectors[4 + j], c = vectors[8 + j], d = vectors[12 + j];
+    Val even01 = everySecondQuarter(a, b, 0), odd01 = everySecondQuarter(a, b, 1);
+    Val even23 = everySecondQuarter(c, d, 0), odd23 = everySecondQuarter(c, d, 1);
+    vectors[j] = everySecondQuarter(even01, even23, 0);
+    vectors[8 + j] = everySecondQuarter(even01, even23, 1);
+    vectors[4 + j] = everySecondQuarter(odd01, odd23, 0);
+    vectors[12 + j] = everySecondQuarter(odd01, odd23, 1);
+  }
 }
 
 /// `element`, or a vector of it where `value` is a vector.

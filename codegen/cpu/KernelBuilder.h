@@ -1,5 +1,6 @@
-// A small language for kernels, embedded in C++: values with the operators of arithmetic, buffers with loads and stores,
-// loops and branches. Everything builds arith, math, scf, vector and llvm operations at the frame's insertion point.
+// A small language for kernels, embedded in C++: values with the operators of arithmetic, buffers with loads and
+// stores, loops and branches. Everything builds arith, math, scf, vector and llvm operations at the frame's insertion
+// point.
 //
 // Rules of the language
 // * Indices are i64; a scalar meets a vector by broadcasting; a C++ number takes the type of the value that it meets.
@@ -78,9 +79,7 @@ template <typename T> Val constantLike(Val a, T number) {
   template <typename T, detail::IfNumber<T> = 0> Val operator op(Val a, T b) {                                         \
     return a op detail::constantLike(a, b);                                                                            \
   }                                                                                                                    \
-  template <typename T, detail::IfNumber<T> = 0> Val operator op(T a, Val b) {                                         \
-    return detail::constantLike(b, a) op b;                                                                            \
-  }
+  template <typename T, detail::IfNumber<T> = 0> Val operator op(T a, Val b) { return detail::constantLike(b, a) op b; }
 MOTLEY_MIXED_OPERATOR(+)
 MOTLEY_MIXED_OPERATOR(-)
 MOTLEY_MIXED_OPERATOR(*)
@@ -105,11 +104,9 @@ Val select(Val condition, Val ifTrue, Val ifFalse);
 /// The larger, the smaller: one x86 instruction. With a NaN in either, the result is `b`.
 Val max(Val a, Val b);
 Val min(Val a, Val b);
-Val abs(Val a);
 Val sqrt(Val a);
 /// Nearest integer as a float, ties to even.
 Val roundEven(Val a);
-Val floor(Val a);
 
 /// Shifts copies of the sign bit in.
 Val shiftRightSigned(Val a, int64_t bits);
@@ -189,7 +186,6 @@ public:
   Val constant(int number, Type type) { return constant(static_cast<int64_t>(number), type); }
   Val index(int64_t number) { return constant(number, i64()); }
   Val index(IndexArg argument) { return argument.value ? argument.value : index(argument.number); }
-  Val boolean(bool value) { return constant(static_cast<int64_t>(value), i1()); }
   /// Zeros of f32.
   Val zeros(int64_t lanes = kLanes) { return constant(0.0, vectorOf(f32(), lanes)); }
   /// 0, 1, 2, ... of an integer type.
@@ -231,14 +227,12 @@ public:
   void elements(Val lower, Val upper, function_ref<void(Val element, Val mask)> body);
   /// Calls the body for each vector of columns; the mask is null but for a partial last vector.
   void columns(int64_t width, function_ref<void(Val column, Val mask)> body);
-  /// Folds a row into kLanes lanes per quantity: vector j of the row goes to accumulator j % 4, accumulators are joined as
-  /// (0 with 1) with (2 with 3) by `join`. `initial` are scalars or vectors that change nothing when joined.
-  Vals foldColumns(int64_t width, ArrayRef<Val> initial,
-                   function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body,
+  /// Folds a row into kLanes lanes per quantity: vector j of the row goes to accumulator j % 4, accumulators are joined
+  /// as (0 with 1) with (2 with 3) by `join`. `initial` are scalars or vectors that change nothing when joined.
+  Vals foldColumns(int64_t width, ArrayRef<Val> initial, function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body,
                    function_ref<Val(Val, Val)> join);
   /// foldColumns for sums of f32, then over the lanes: one scalar per quantity.
-  Vals sumColumns(int64_t width, int64_t numSums,
-                  function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body);
+  Vals sumColumns(int64_t width, int64_t numSums, function_ref<Vals(Val column, Val mask, ArrayRef<Val>)> body);
 
   // ---- vectors
   Val broadcast(Val scalar, int64_t lanes = kLanes);
@@ -247,7 +241,8 @@ public:
   /// Over the lanes by halves: lane i with lane i + n/2, and so on.
   Val reduce(Val vector, function_ref<Val(Val, Val)> join);
   Val sum(Val vector);
-  Val anyOf(Val mask);
+  /// Transposes kLanes vectors of kLanes lanes in place.
+  void transpose(MutableArrayRef<Val> vectors);
 
   // ---- conversions, elementwise
   /// Integer to integer (sign-extending or cutting), integer to float, float to integer (towards zero), float to float.

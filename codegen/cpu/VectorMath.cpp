@@ -1,5 +1,5 @@
-// Elementary functions of f32 as polynomials, on scalars or vectors of any width. The same operations at every level, so
-// the same bits. Coefficients are minimax fits to the functions named beside them (Lawson's iteration on Chebyshev
+// Elementary functions of f32 as polynomials, on scalars or vectors of any width. The same operations at every level,
+// so the same bits. Coefficients are minimax fits to the functions named beside them (Lawson's iteration on Chebyshev
 // nodes, each rounded to f32 before the next is fitted); "fit" is the relative error that the rounded fit leaves.
 #include "codegen/cpu/KernelBuilder.h"
 
@@ -17,8 +17,8 @@ static Val polynomial(Val x, ArrayRef<double> coefficients) {
   return result;
 }
 
-/// Adding it to a float of magnitude below 2^22 leaves the nearest integer in the low bits of the representation. Unlike
-/// a conversion this is defined for NaN too.
+/// Adding it to a float of magnitude below 2^22 leaves the nearest integer in the low bits of the representation.
+/// Unlike a conversion this is defined for NaN too.
 static constexpr double kRounder = 12582912.0; // 1.5 * 2^23
 static constexpr int64_t kRounderBits = 0x4B400000;
 
@@ -61,8 +61,8 @@ Val log(Val x) {
   Val f = k.bitcast(bits - (exponent << 23), k.f32()) - 1.0;
   Val e = k.convert(exponent, k.f32());
   // (log(1 + f) - f + f^2 / 2) / f^3, fit 5.9e-9.
-  Val p = polynomial(f, {0.333333313, -0.250008196, 0.200012371, -0.166234225, 0.142017111, -0.131595254, 0.127612382,
-                         -0.0763560683});
+  Val p = polynomial(
+      f, {0.333333313, -0.250008196, 0.200012371, -0.166234225, 0.142017111, -0.131595254, 0.127612382, -0.0763560683});
   Val square = f * f;
   Val y = fma(e, e.like(kLn2Low), square * f * p);
   y = fma(square, square.like(-0.5), y);

@@ -18,14 +18,10 @@ struct Case {
   int64_t rowTile;
 };
 const Case cases[] = {
-    {"causal", false, 2, 2, 32, {20, 0, 70, 1}, 64},
-    {"causal", true, 4, 2, 24, {130, 5, 64, 65}, 64},
-    {"causal", true, 3, 1, 64, {200}, 100},
-    {"causal", false, 1, 1, 128, {70, 33}, 32},
-    {"span", true, 2, 1, 64, {150, 40, 0, 66}, 64},
-    {"span", false, 2, 2, 16, {90, 10}, 24},
-    {"full", false, 2, 1, 40, {64, 129, 3}, 64},
-    {"causal", true, 2, 1, 6, {0, 0}, 64},
+    {"causal", false, 2, 2, 32, {20, 0, 70, 1}, 64}, {"causal", true, 4, 2, 24, {130, 5, 64, 65}, 64},
+    {"causal", true, 3, 1, 64, {200}, 100},          {"causal", false, 1, 1, 128, {70, 33}, 32},
+    {"span", true, 2, 1, 64, {150, 40, 0, 66}, 64},  {"span", false, 2, 2, 16, {90, 10}, 24},
+    {"full", false, 2, 1, 40, {64, 129, 3}, 64},     {"causal", true, 2, 1, 6, {0, 0}, 64},
 };
 
 /// A microbatch: documents in random places of the rows, orders with ties, spans of a few rows.
@@ -86,9 +82,10 @@ struct Problem {
     }
     types.insert(types.end(), resultTypes.begin(), resultTypes.end());
     operands.insert(operands.end(), results.begin(), results.end());
-    check.run(kernelText(family + "<" + c.mask + ", heads = " + std::to_string(c.heads) + ", kv_heads = " +
-                             std::to_string(c.keyHeads) + ", scale = " + number(scale()) + ", has_order = " +
-                             (c.hasOrder ? "true" : "false") + ", has_span = " + (bySpan ? "true" : "false") + ">",
+    check.run(kernelText(family + "<" + c.mask + ", heads = " + std::to_string(c.heads) +
+                             ", kv_heads = " + std::to_string(c.keyHeads) + ", scale = " + number(scale()) +
+                             ", has_order = " + (c.hasOrder ? "true" : "false") +
+                             ", has_span = " + (bySpan ? "true" : "false") + ">",
                          types),
               operands, units(heads), 3);
   }
@@ -217,7 +214,8 @@ KERNEL_CHECK(attention_backward) {
   for (const Case &c : cases) {
     Problem p(check, c);
     int64_t queryWidth = c.heads * c.width, keyWidth = c.keyHeads * c.width;
-    Buffer<float> lse(p.R * c.heads), delta(p.R * c.heads), dq(p.R * queryWidth), dk(p.R * keyWidth), dv(p.R * keyWidth);
+    Buffer<float> lse(p.R * c.heads), delta(p.R * c.heads), dq(p.R * queryWidth), dk(p.R * keyWidth),
+        dv(p.R * keyWidth);
     std::vector<double> wantK(p.R * keyWidth), wantV(p.R * keyWidth), sizeK(p.R * keyWidth), sizeV(p.R * keyWidth);
     std::vector<double> wantQ(p.R * queryWidth), sizeQ(p.R * queryWidth);
     for (int64_t s = 0; s < p.live; ++s)

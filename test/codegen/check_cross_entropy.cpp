@@ -14,8 +14,8 @@ std::string crossEntropyText(int64_t V, bool backward) {
   std::vector<std::string> types = {memref({R, V}), ints, memref({3}, "i32"), floats, floats};
   if (backward)
     types.insert(types.end(), {floats, floats});
-  return kernelText("softmax_cross_entropy<z_loss = " + number(zLoss) + ", backward = " + (backward ? "true" : "false") +
-                        ", begin = " + std::to_string(begin) + ">",
+  return kernelText("softmax_cross_entropy<z_loss = " + number(zLoss) +
+                        ", backward = " + (backward ? "true" : "false") + ", begin = " + std::to_string(begin) + ">",
                     types);
 }
 } // namespace
@@ -26,7 +26,7 @@ KERNEL_CHECK(cross_entropy_and_its_adjoint) {
       for (int64_t live : {begin, begin + 1, begin + 21}) {
         Groups groups = Groups::ofSizes({begin, live - begin}, R);
         Buffer<float> logits(R * V, [&](size_t) { return spread * check.uniform(); }), forward = logits.copy(),
-                      backward = logits.copy();
+                                                                                       backward = logits.copy();
         Buffer<int32_t> target(R, [&](size_t i) { return i % 5 == 3 ? -1 : int32_t(check.random() % V); });
         Buffer<float> dce = check.uniforms(R), dz = check.uniforms(R), ce(R), z(R), ceAgain(R), zAgain(R);
         check.run(crossEntropyText(V, false), {forward, target, groups.offset, ce, z}, 3, 1);
@@ -57,7 +57,8 @@ KERNEL_CHECK(cross_entropy_and_its_adjoint) {
           for (int64_t v = 0; v < V; ++v) {
             double p = std::exp(logits[r * V + v] - lse), isTarget = v == target[r];
             // The exponent's rounding is relative to the logits' spread.
-            double tolerance = 8 * kEpsilon * ((std::fabs(dce[r]) + 2 * zLoss * size) * p * size + std::fabs(dce[r]) * isTarget);
+            double tolerance =
+                8 * kEpsilon * ((std::fabs(dce[r]) + 2 * zLoss * size) * p * size + std::fabs(dce[r]) * isTarget);
             check.expectNear(backward[r * V + v], slope * p - dce[r] * isTarget, tolerance + 1e-37, "dlogits");
           }
         }
@@ -77,8 +78,9 @@ KERNEL_CHECK(cross_entropy_shows_nan) {
 
 KERNEL_CHECK(loss_sums_by_modality) {
   std::string floats = memref({R});
-  std::string text = kernelText("loss_sums<begins = [0, 10, 30], ends = [10, 30, 40]>",
-                                {floats, floats, floats, memref({R}, "i32"), memref({2}, "i32"), memref({2, 3}, "f64")});
+  std::string text =
+      kernelText("loss_sums<begins = [0, 10, 30], ends = [10, 30, 40]>",
+                 {floats, floats, floats, memref({R}, "i32"), memref({2}, "i32"), memref({2, 3}, "f64")});
   for (int64_t live : {0, 1, 33}) {
     Groups groups = Groups::ofSizes({live}, R);
     Buffer<float> ce = check.uniforms(R), z = check.uniforms(R), weight = check.uniforms(R);

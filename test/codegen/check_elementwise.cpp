@@ -52,7 +52,8 @@ KERNEL_CHECK(map_activations_are_accurate) {
                          "^bb0(%a: f32):\n  %r = motley." + name + " %a : f32\n  motley.yield %r : f32"),
               {x, y}, 1);
     for (int64_t i = 0; i < n; ++i)
-      check.expectNear(y[i], activation.want(x[i]), 16 * kEpsilon * (std::fabs(x[i]) + 1), name + " at " + std::to_string(x[i]));
+      check.expectNear(y[i], activation.want(x[i]), 16 * kEpsilon * (std::fabs(x[i]) + 1),
+                       name + " at " + std::to_string(x[i]));
   }
 }
 
@@ -70,7 +71,8 @@ KERNEL_CHECK(map_functions_are_accurate) {
   };
   const int64_t n = 4096;
   for (const Function &function : functions) {
-    Buffer<float> x(n, [&](size_t i) { return float(function.lower + (function.upper - function.lower) * i / n); }), y(n);
+    Buffer<float> x(n, [&](size_t i) { return float(function.lower + (function.upper - function.lower) * i / n); }),
+        y(n);
     check.run(kernelText("map<num_inputs = 1>", {memref({n}), memref({n})},
                          "^bb0(%a: f32):\n  %r = " + std::string(function.name) + " %a : f32\n  motley.yield %r : f32"),
               {x, y}, 1);
@@ -90,7 +92,8 @@ KERNEL_CHECK(merge_takes_rows_from_their_owner) {
     Tiles tiles(groups, 8);
     Buffer<float> a = check.uniforms(R * D), b = check.uniforms(R * D), y(R * D);
     std::string type = memref({R, D});
-    check.run(kernelText("merge<[0, 1, 1, 0]>", {type, type, tiles.type(), type}), {a, b, tiles.list, y}, tiles.count, 2);
+    check.run(kernelText("merge<[0, 1, 1, 0]>", {type, type, tiles.type(), type}), {a, b, tiles.list, y}, tiles.count,
+              2);
     for (int64_t s = 0; s < groups.live(); ++s) {
       bool fromB = groups.groupOf(s) == 1 || groups.groupOf(s) == 2;
       for (int64_t d = 0; d < D; ++d)

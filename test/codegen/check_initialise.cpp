@@ -37,9 +37,9 @@ double tolerance(const std::string &init) { return (init == "normal" ? 16 : 1) *
 
 std::string text(const std::string &init, int64_t rows, int64_t columns, int64_t member, int64_t panel,
                  const std::string &type) {
-  return kernelText("initialise<" + init + ", scale = " + number(scale) + ", site = " + std::to_string(site) + ", rows = " +
-                        std::to_string(rows) + ", columns = " + std::to_string(columns) + ", member = " +
-                        std::to_string(member) + ", panel = " + std::to_string(panel) + ">",
+  return kernelText("initialise<" + init + ", scale = " + number(scale) + ", site = " + std::to_string(site) +
+                        ", rows = " + std::to_string(rows) + ", columns = " + std::to_string(columns) +
+                        ", member = " + std::to_string(member) + ", panel = " + std::to_string(panel) + ">",
                     {type, "i64"});
 }
 

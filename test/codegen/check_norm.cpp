@@ -59,14 +59,16 @@ KERNEL_CHECK(norm_normalises_each_head) {
       Buffer<float> x = check.uniforms(R * D), gain = check.uniforms(2 * c.width), bias = check.uniforms(2 * c.width);
       Buffer<float> y(R * D), statistics(R * S);
       killRows(x, groups.live(), D);
-      std::vector<std::string> types = {memref({R, D}), memref({2, c.width}), tiles.type(), memref({R, D}), memref({R, S})};
+      std::vector<std::string> types = {memref({R, D}), memref({2, c.width}), tiles.type(), memref({R, D}),
+                                        memref({R, S})};
       std::vector<Operand> operands = {x, gain, tiles.list, y, statistics};
       if (c.isLayer) {
         types.insert(types.begin() + 2, types[1]);
         operands.insert(operands.begin() + 2, bias);
       }
-      check.run(kernelText("norm<" + c.kind() + ", heads = " + std::to_string(c.heads) + ", epsilon = " + number(epsilon) +
-                               ", has_bias = " + (c.isLayer ? "true" : "false") + ", map = " + list(map) + ">",
+      check.run(kernelText("norm<" + c.kind() + ", heads = " + std::to_string(c.heads) +
+                               ", epsilon = " + number(epsilon) + ", has_bias = " + (c.isLayer ? "true" : "false") +
+                               ", map = " + list(map) + ">",
                            types),
                 operands, tiles.count, 3);
       for (int64_t r = 0; r < R; ++r) {
@@ -83,7 +85,8 @@ KERNEL_CHECK(norm_normalises_each_head) {
             double g = gain[member * c.width + d], b = c.isLayer ? bias[member * c.width + d] : 0;
             double n = (x[r * D + h * c.width + d] - want.mean) * want.inverse;
             check.expectNear(y[r * D + h * c.width + d], n * g + b,
-                             8 * kEpsilon * ((std::fabs(n) + want.inverse) * std::fabs(g) + std::fabs(b)), c.kind() + " y");
+                             8 * kEpsilon * ((std::fabs(n) + want.inverse) * std::fabs(g) + std::fabs(b)),
+                             c.kind() + " y");
           }
         }
       }
@@ -92,8 +95,9 @@ KERNEL_CHECK(norm_normalises_each_head) {
 
 KERNEL_CHECK(norm_of_a_row_does_not_depend_on_its_place) {
   const int64_t D = 200;
-  std::string text = kernelText("norm<rms, heads = 1, epsilon = 1.0e-5 : f64, has_bias = false, map = [0]>",
-                                {memref({R, D}), memref({1, D}), memref({8, 3}, "i32"), memref({R, D}), memref({R, 1})});
+  std::string text =
+      kernelText("norm<rms, heads = 1, epsilon = 1.0e-5 : f64, has_bias = false, map = [0]>",
+                 {memref({R, D}), memref({1, D}), memref({8, 3}, "i32"), memref({R, D}), memref({R, 1})});
   Buffer<float> x = check.uniforms(R * D), gain = check.uniforms(D), y(R * D), moved(R * D), statistics(R);
   Buffer<float> shifted(R * D, [&](size_t i) { return x[(i + 13 * D) % (R * D)]; });
   Groups groups = Groups::ofSizes({R}, R);
@@ -111,8 +115,9 @@ KERNEL_CHECK(norm_backward_is_the_adjoint) {
     Buffer<float> x = check.uniforms(R * D), dy = check.uniforms(R * D), gain = check.uniforms(2 * c.width), dx(R * D);
     killRows(dy, groups.live(), D);
     Buffer<float> statistics = statisticsOf(x, groups, c);
-    check.run(kernelText("norm_backward<" + c.kind() + ", heads = " + std::to_string(c.heads) + ", map = " + list(map) + ">",
-                         {memref({R, D}), memref({R, D}), memref({R, S}), memref({2, c.width}), tiles.type(), memref({R, D})}),
+    check.run(kernelText(
+                  "norm_backward<" + c.kind() + ", heads = " + std::to_string(c.heads) + ", map = " + list(map) + ">",
+                  {memref({R, D}), memref({R, D}), memref({R, S}), memref({2, c.width}), tiles.type(), memref({R, D})}),
               {dy, x, statistics, gain, tiles.list, dx}, tiles.count, 3);
     for (int64_t r = 0; r < groups.live(); ++r) {
       int64_t member = map[groups.groupOf(r)];
@@ -131,7 +136,8 @@ KERNEL_CHECK(norm_backward_is_the_adjoint) {
         }
         for (int64_t d = 0; d < c.width; ++d)
           check.expectNear(dx[at + d], s.inverse * (a(d) - meanA - n(d) * meanAN),
-                           8 * kEpsilon * s.inverse * (std::fabs(a(d)) + magnitude * (1 + std::fabs(n(d)))), c.kind() + " dx");
+                           8 * kEpsilon * s.inverse * (std::fabs(a(d)) + magnitude * (1 + std::fabs(n(d)))),
+                           c.kind() + " dx");
       }
     }
   }
@@ -153,8 +159,8 @@ KERNEL_CHECK(norm_gain_sums_rows_of_each_member) {
         types.push_back(bank);
         operands.push_back(bias);
       }
-      check.run(kernelText("norm_gain<" + c.kind() + ", heads = " + std::to_string(c.heads) + ", has_bias = " +
-                               (c.isLayer ? "true" : "false") + ", map = " + list(map) + ">",
+      check.run(kernelText("norm_gain<" + c.kind() + ", heads = " + std::to_string(c.heads) +
+                               ", has_bias = " + (c.isLayer ? "true" : "false") + ", map = " + list(map) + ">",
                            types),
                 operands, 2 * blocks, 1);
       for (int64_t m = 0; m < 3; ++m)

@@ -5,8 +5,8 @@
 using namespace kernelcheck;
 
 static std::string ropeText(int64_t R, int64_t D, int64_t heads, bool inverse) {
-  return kernelText("rope<heads = " + std::to_string(heads) + ", theta = 1.0e4 : f64, inverse = " +
-                        (inverse ? "true" : "false") + ">",
+  return kernelText("rope<heads = " + std::to_string(heads) +
+                        ", theta = 1.0e4 : f64, inverse = " + (inverse ? "true" : "false") + ">",
                     {memref({R, D}), memref({R}, "i32"), memref({R, D})});
 }
 
@@ -25,7 +25,8 @@ KERNEL_CHECK(rope_turns_pairs) {
             int64_t at = r * D + h * width + j;
             double a = x[at], b = x[at + half], magnitude = std::sqrt(a * a + b * b);
             check.expectNear(y[at], a * std::cos(angle) - b * std::sin(angle), 1e-6 * magnitude, "first of a pair");
-            check.expectNear(y[at + half], b * std::cos(angle) + a * std::sin(angle), 1e-6 * magnitude, "second of a pair");
+            check.expectNear(y[at + half], b * std::cos(angle) + a * std::sin(angle), 1e-6 * magnitude,
+                             "second of a pair");
           }
     }
 }

@@ -57,7 +57,8 @@ KERNEL_CHECK(permute_gathers_rows) {
       check.run(kernelText("permute", {memref({R, D}), ints(R), ints(5), memref({R, D})}),
                 {from, groups.row, groups.offset, to}, 3);
       for (int64_t s = 0; s < live; ++s)
-        check.expect(std::equal(&to[s * D], &to[s * D] + D, &from[groups.row[s] * D]), "row of slot " + std::to_string(s));
+        check.expect(std::equal(&to[s * D], &to[s * D] + D, &from[groups.row[s] * D]),
+                     "row of slot " + std::to_string(s));
     }
   }
 }

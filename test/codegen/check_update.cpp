@@ -30,8 +30,9 @@ KERNEL_CHECK(adamw_steps) {
             if (n > 5 && (step == 7 || norm < 1))
               continue;
             std::string type = memref({n});
-            std::string text = kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) + ", epsilon = " +
-                                              number(epsilon) + ", weight_decay = " + number(decay) + ", clip = " + number(clip) + ">",
+            std::string text = kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) +
+                                              ", epsilon = " + number(epsilon) + ", weight_decay = " + number(decay) +
+                                              ", clip = " + number(clip) + ">",
                                           {type, type, type, type, memref({1}), "f32", "i64"});
             Buffer<float> w = check.uniforms(n), g = check.uniforms(n), m = check.uniforms(n), v = check.uniforms(n);
             for (float &x : v)
@@ -48,7 +49,8 @@ KERNEL_CHECK(adamw_steps) {
               double root = std::sqrt(wantV / (1 - std::pow(beta2, double(step)))) + epsilon;
               double correction = 1 - std::pow(beta1, double(step));
               double move = wantM / correction / root + decay * w[i];
-              double size = (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(slope)) / correction / root + decay * std::fabs(w[i]);
+              double size =
+                  (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(slope)) / correction / root + decay * std::fabs(w[i]);
               check.expectNear(newW[i], w[i] - rate * move, kEpsilon * (std::fabs(w[i]) + 8 * rate * size), "w");
             }
           }

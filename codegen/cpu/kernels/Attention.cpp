@@ -1,5 +1,5 @@
-// Attention, forward (arXiv 2205.14135): the softmax is kept up to date from block to block of keys, the matrix of scores
-// is never stored. One unit is one head of one tile of queries.
+// Attention, forward (arXiv 2205.14135): the softmax is kept up to date from block to block of keys, the matrix of
+// scores is never stored. One unit is one head of one tile of queries.
 #include "codegen/cpu/kernels/AttentionTiles.h"
 
 #include <limits>
@@ -11,12 +11,13 @@ using Vals = KernelBuilder::Vals;
 
 class ForwardBuilder {
 public:
-  ForwardBuilder(KernelBuilder &k, AttentionBuilder &attention, Buffer q, Buffer key, Buffer value, Buffer y, Buffer lse)
-      : k(k), attention(attention), q(q), key(key), value(value), y(y), logSumExp(lse), queryRows(attention.chunkRows()),
-        sums(attention.chunkRows()), keysTransposed(attention.blockTransposed()), valueRows(attention.blockRows()),
-        scores(attention.scoreRows()), largest(attention.numbers()), corrections(attention.numbers()),
-        weightSums(k.scratch(k.f32(), {largest.size(0), kLanes})), queryFields(attention.maskFields()),
-        keyFields(attention.maskFields()) {}
+  ForwardBuilder(KernelBuilder &k, AttentionBuilder &attention, Buffer q, Buffer key, Buffer value, Buffer y,
+                 Buffer lse)
+      : k(k), attention(attention), q(q), key(key), value(value), y(y), logSumExp(lse),
+        queryRows(attention.chunkRows()), sums(attention.chunkRows()), keysTransposed(attention.blockTransposed()),
+        valueRows(attention.blockRows()), scores(attention.scoreRows()), largest(attention.numbers()),
+        corrections(attention.numbers()), weightSums(k.scratch(k.f32(), {largest.size(0), kLanes})),
+        queryFields(attention.maskFields()), keyFields(attention.maskFields()) {}
 
   void chunk(Val group, Val head, Val first, Val count) {
     AttentionBuilder &a = attention;
@@ -71,9 +72,8 @@ private:
   void updateSoftmax(Val row, Val i, Val end) {
     Buffer line = scores.row(i);
     Val before = largest.load(row + i);
-    Vals blockLargest = k.loop(0, end, kLanes, {k.broadcast(before)}, [&](Val c, ArrayRef<Val> carried) {
-      return Vals{max(line.loadVector(c), carried[0])};
-    });
+    Vals blockLargest = k.loop(0, end, kLanes, {k.broadcast(before)},
+                               [&](Val c, ArrayRef<Val> carried) { return Vals{max(line.loadVector(c), carried[0])}; });
     Val now = k.reduce(blockLargest[0], [](Val a, Val b) { return max(a, b); });
     Val correction = expOfNonPositive(before - now);
     Buffer lanes = weightSums.row(row + i);

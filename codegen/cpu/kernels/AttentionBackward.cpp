@@ -1,8 +1,8 @@
 // The adjoints of attention (arXiv 2205.14135, appendix B): weights are computed again from log_sum_exp.
 //
 // With S = scale q k^T, P = exp(S - log_sum_exp), D = delta: dS = P * (dy v^T - D), dq = scale dS k, dk = scale dS^T q,
-// dv = P^T dy. One kernel owns queries and sums over keys, the other owns keys and sums over queries, so that nothing is
-// added by two units. q is scaled when it is copied, as in the forward kernel: S has the same bits in all three.
+// dv = P^T dy. One kernel owns queries and sums over keys, the other owns keys and sums over queries, so that nothing
+// is added by two units. q is scaled when it is copied, as in the forward kernel: S has the same bits in all three.
 #include "codegen/cpu/kernels/AttentionTiles.h"
 
 #include <limits>
@@ -29,8 +29,8 @@ struct BackwardOperands {
   unsigned next = kTileList + 1; ///< the first result
 };
 
-/// Weights and their cotangents of one register tile, in place: `scores` becomes P, `products` (dy v^T) becomes dS. Rows
-/// are queries or keys; numbers and fields of the other come as vectors.
+/// Weights and their cotangents of one register tile, in place: `scores` becomes P, `products` (dy v^T) becomes dS.
+/// Rows are queries or keys; numbers and fields of the other come as vectors.
 class WeightBuilder {
 public:
   WeightBuilder(KernelBuilder &k, AttentionBuilder &attention, bool rowsAreQueries, Buffer logSumExp, Buffer delta,

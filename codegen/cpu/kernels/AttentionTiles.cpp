@@ -8,7 +8,7 @@ using Vals = KernelBuilder::Vals;
 
 /// The largest number of rows of a register tile at any level: scratch is the same at every level.
 static constexpr int64_t kMostTileRows = 8;
-/// An order that nothing reaches, and a span that no row has.
+/// The span of a row that is in none.
 static constexpr int32_t kNoSpan = std::numeric_limits<int32_t>::min();
 
 AttentionBuilder::AttentionBuilder(KernelBuilder &k, AttentionShape shape, AttentionTable table)
@@ -48,26 +48,7 @@ void AttentionBuilder::packRows(Buffer source, Val head, Val first, Val count, B
   });
 }
 
-/// Transposes 16 vectors of 16 lanes: stage m swaps bit m of the vector's number with bit m of the lane's.
-static void transpose(KernelBuilder &k, Vals &vectors) {
-  for (int64_t m = kLanes / 2; m >= 1; m /= 2) {
-    SmallVector<int64_t> low, high; // lanes of a, then of b
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      low.push_back(lane & m ? kLanes + lane - m : lane);
-      high.push_back(lane & m ? kLanes + lane : lane + m);
-    }
-    for (int64_t i = 0; i < kLanes; ++i) {
-      if (i & m)
-        continue;
-      Val a = vectors[i], b = vectors[i + m];
-      vectors[i] = k.shuffle(a, b, low);
-      vectors[i + m] = k.shuffle(a, b, high);
-    }
-  }
-}
-
-void AttentionBuilder::packTransposed(Buffer source, Val head, Val first, Val count, Buffer transposed,
-                                      double factor) {
+void AttentionBuilder::packTransposed(Buffer source, Val head, Val first, Val count, Buffer transposed, double factor) {
   Val last = first + count - 1;
   k.loop(0, count, kLanes, [&](Val group) {
     SmallVector<Buffer> rows;
@@ -77,7 +58,7 @@ void AttentionBuilder::packTransposed(Buffer source, Val head, Val first, Val co
       Vals vectors;
       for (Buffer row : rows)
         vectors.push_back(row.loadVector(column, kLanes, k.firstLanes(numColumns)));
-      transpose(k, vectors);
+      k.transpose(vectors);
       for (int64_t j = 0; j < numColumns; ++j)
         transposed.row(column + j).store(factor == 1.0 ? vectors[j] : vectors[j] * factor, group);
     };
@@ -234,8 +215,6 @@ void AttentionBuilder::blocks(Val group, function_ref<void(Val, Val)> body) {
   Val first = k.convert(table.offset.load(group), k.i64()), end = k.convert(table.offset.load(group + 1), k.i64());
   k.loop(first, end, kAttentionRows, [&](Val block) { body(block, min(end - block, k.index(kAttentionRows))); });
 }
-void AttentionBuilder::registerTiles(Val count, function_ref<void(Val)> body) {
-  k.loop(0, count, registerRows, body);
-}
+void AttentionBuilder::registerTiles(Val count, function_ref<void(Val)> body) { k.loop(0, count, registerRows, body); }
 
 } // namespace mlir::motley::codegen

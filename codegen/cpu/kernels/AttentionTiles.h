@@ -1,12 +1,13 @@
 // What the three attention kernels are made of.
 //
-// A unit works on a chunk of at most 64 rows of one side (queries, or keys in the adjoint of keys), and walks over blocks
-// of 64 rows of the other side, counted from the document's first slot: what a row receives doesn't depend on its chunk.
-// The chunk's rows are copied as they are; the block's rows are copied transposed too, so that scores are products of a
-// scalar of the chunk with a vector over the block. Scores of a few rows of the chunk live in registers and scratch only.
+// A unit works on a chunk of at most 64 rows of one side (queries, or keys in the adjoint of keys), and walks over
+// blocks of 64 rows of the other side, counted from the document's first slot: what a row receives doesn't depend on
+// its chunk. The chunk's rows are copied as they are; the block's rows are copied transposed too, so that scores are
+// products of a scalar of the chunk with a vector over the block. Scores of a few rows of the chunk live in registers
+// and scratch only.
 //
-// Sums have a fixed order: a score over the head's columns, a result over the rows of the other side from first to last.
-// Pairs that the mask leaves out have weight 0, so that skipping a block of them changes nothing.
+// Sums have a fixed order: a score over the head's columns, a result over the rows of the other side from first to
+// last. Pairs that the mask leaves out have weight 0, so that skipping a block of them changes nothing.
 #ifndef MOTLEY_CODEGEN_CPU_KERNELS_ATTENTIONTILES_H
 #define MOTLEY_CODEGEN_CPU_KERNELS_ATTENTIONTILES_H
 
@@ -26,8 +27,13 @@ struct AttentionShape {
   int64_t width; ///< columns of a head
 
   template <typename Family> static AttentionShape of(Family family, Buffer query) {
-    return {family.getMask(),    family.getHeads(),   family.getKvHeads(), family.getScale().getValueAsDouble(),
-            family.getHasOrder(), family.getHasSpan(), query.size(1) / family.getHeads()};
+    return {family.getMask(),
+            family.getHeads(),
+            family.getKvHeads(),
+            family.getScale().getValueAsDouble(),
+            family.getHasOrder(),
+            family.getHasSpan(),
+            query.size(1) / family.getHeads()};
   }
   int64_t headsPerKey() const { return heads / keyHeads; }
   int64_t paddedWidth() const { return (width + kLanes - 1) / kLanes * kLanes; }
@@ -91,8 +97,8 @@ public:
   Val lastOrder(const MaskFields &fields, Val row, Val count) {
     return fields.order.load(min(row + (registerRows - 1), count - 1));
   }
-  /// Orders ascend in a block: the number of keys that queries up to `lastOrder` may meet, and the number of queries that
-  /// no key from `firstOrder` on meets. All and none where the mask is not causal.
+  /// Orders ascend in a block: the number of keys that queries up to `lastOrder` may meet, and the number of queries
+  /// that no key from `firstOrder` on meets. All and none where the mask is not causal.
   Val keysWithin(const MaskFields &keys, Val count, Val lastOrder);
   Val queriesBefore(const MaskFields &queries, Val count, Val firstOrder);
   /// Whether key and query meet, for a vector of one and a scalar of the other.

@@ -1,8 +1,8 @@
 // The loss over logits that lie in memory row by row, and the sums that a step reports.
 //
-// A row is read twice, or three times with its adjoint: for its maximum, for the exponentials and their sum, and for the
-// product of each with the factor that the sum gives. NaN among the logits makes the row's loss NaN: the maximum may
-// overlook it, the sum doesn't.
+// A row is read twice, or three times with its adjoint: for its maximum, for the exponentials and their sum, and for
+// the product of each with the factor that the sum gives. NaN among the logits makes the row's loss NaN: the maximum
+// may overlook it, the sum doesn't.
 #include "codegen/cpu/KernelBuilder.h"
 
 #include <limits>
@@ -63,9 +63,8 @@ FailureOr<int64_t> emit(plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame
     Val rowDce = dce.load(r);
     Val slope = fma(softmax.logSumExp * (2.0 * zLoss), dz.load(r), rowDce);
     Val factor = slope / softmax.sum;
-    k.columns(width, [&](Val column, Val mask) {
-      row.store(row.loadVector(column, kLanes, mask) * factor, column, mask);
-    });
+    k.columns(width,
+              [&](Val column, Val mask) { row.store(row.loadVector(column, kLanes, mask) * factor, column, mask); });
     row.store(row.load(id) - rowDce, id);
   };
   auto noLoss = [&](Val r) {
@@ -78,7 +77,8 @@ FailureOr<int64_t> emit(plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame
     Val lower = unit * kRowsPerUnit + family.getBegin();
     k.loop(lower, min(lower + kRowsPerUnit, end), 1, [&](Val r) {
       Val id = k.convert(target.load(r), k.i64());
-      k.when(id >= 0, [&] { lossOf(r, id); }, [&] { noLoss(r); });
+      k.when(
+          id >= 0, [&] { lossOf(r, id); }, [&] { noLoss(r); });
     });
   });
   return k.scratchBytes();

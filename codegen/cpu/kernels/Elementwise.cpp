@@ -68,9 +68,8 @@ FailureOr<int64_t> emit(plan::MergeAttr family, KernelFrame &frame) {
       source.pointer = select(input == i, inputs[i].pointer, source.pointer);
     // The rows of a tile lie one after the other.
     Val lower = tile.first * width;
-    k.elements(lower, lower + tile.count * width, [&](Val element, Val mask) {
-      y.store(source.loadVector(element, kLanes, mask), element, mask);
-    });
+    k.elements(lower, lower + tile.count * width,
+               [&](Val element, Val mask) { y.store(source.loadVector(element, kLanes, mask), element, mask); });
   });
   return k.scratchBytes();
 }

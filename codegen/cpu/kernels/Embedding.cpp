@@ -13,7 +13,8 @@ FailureOr<int64_t> emit(plan::EmbeddingAttr family, KernelFrame &frame) {
     Val lower = unit * kRowsPerUnit;
     k.loop(lower, min(lower + kRowsPerUnit, live), 1, [&](Val r) {
       Buffer from = table.row(k.convert(token.load(r), k.i64())), to = y.row(r);
-      k.columns(y.size(1), [&](Val column, Val mask) { to.store(from.loadVector(column, kLanes, mask), column, mask); });
+      k.columns(y.size(1),
+                [&](Val column, Val mask) { to.store(from.loadVector(column, kLanes, mask), column, mask); });
     });
   });
   return k.scratchBytes();

@@ -73,7 +73,8 @@ FailureOr<int64_t> emit(plan::NormAttr family, KernelFrame &frame) {
         k.columns(width, [&](Val column, Val mask) {
           Val value = stats.normalise(from.loadVector(column, kLanes, mask));
           Val factor = memberGain.loadVector(column, kLanes, mask);
-          to.store(bias ? fma(value, factor, memberBias.loadVector(column, kLanes, mask)) : value * factor, column, mask);
+          to.store(bias ? fma(value, factor, memberBias.loadVector(column, kLanes, mask)) : value * factor, column,
+                   mask);
         });
       });
     });

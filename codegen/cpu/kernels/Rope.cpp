@@ -1,8 +1,9 @@
 // Rotary position embedding.
 //
-// The angle is position * theta^(-2 j / D'). In f32 it would lose the very digits that matter (at position 1e5 its error
-// is 4e-3), so it is computed in turns in f64, reduced to [-1/2, 1/2] there, and only then rounded: the error of sine and
-// cosine stays below 5e-7 for every position. Once per row, for all heads. Dead rows are turned too: any integer is a position.
+// The angle is position * theta^(-2 j / D'). In f32 it would lose the very digits that matter (at position 1e5 its
+// error is 4e-3), so it is computed in turns in f64, reduced to [-1/2, 1/2] there, and only then rounded: the error of
+// sine and cosine stays below 5e-7 for every position. Once per row, for all heads. Dead rows are turned too: any
+// integer is a position.
 #include "codegen/cpu/KernelBuilder.h"
 
 #include <cmath>

@@ -56,8 +56,8 @@ void sumRowsOfMembers(KernelBuilder &k, ArrayRef<int64_t> map, Buffer offset, in
           Val first = k.convert(offset.load(group), k.i64());
           Val end = k.convert(offset.load(group + 1), k.i64());
           end = select(k.lookUp(map, group) == member, end, first);
-          KernelBuilder::Vals sums =
-              sumRows(k, first, end, zeros.size(), [&](Val row, ArrayRef<Val> sums) { return term(row, columns, sums); });
+          KernelBuilder::Vals sums = sumRows(k, first, end, zeros.size(),
+                                             [&](Val row, ArrayRef<Val> sums) { return term(row, columns, sums); });
           for (auto [sum, total] : llvm::zip(sums, totals))
             sum = total + sum;
           return sums;

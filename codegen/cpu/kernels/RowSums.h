@@ -1,8 +1,8 @@
 // Sums over rows, column by column: gradients of vectors and tables.
 //
-// A unit owns a block of columns, so that no two units write the same place, and adds its rows one after the other. Rows
-// are added in chunks, the chunks in order: the rounding error grows with the chunk and the number of chunks, not with
-// the number of rows.
+// A unit owns a block of columns, so that no two units write the same place, and adds its rows one after the other.
+// Rows are added in chunks, the chunks in order: the rounding error grows with the chunk and the number of chunks, not
+// with the number of rows.
 #ifndef MOTLEY_CODEGEN_CPU_KERNELS_ROWSUMS_H
 #define MOTLEY_CODEGEN_CPU_KERNELS_ROWSUMS_H
 
@@ -38,8 +38,8 @@ KernelBuilder::Vals sumRows(KernelBuilder &k, Val first, Val end, int64_t numSum
 /// The members that occur in a map, ascending.
 SmallVector<int64_t> membersOf(ArrayRef<int64_t> map);
 
-/// For each unit of (members of `map`) x (blocks of columns of `width`): the sums of numSums quantities over the rows of
-/// the member's groups, in group order. `term` adds a row's terms to numSums * columns.size() vectors, quantity by
+/// For each unit of (members of `map`) x (blocks of columns of `width`): the sums of numSums quantities over the rows
+/// of the member's groups, in group order. `term` adds a row's terms to numSums * columns.size() vectors, quantity by
 /// quantity; `finish` gets the sums in the same order.
 void sumRowsOfMembers(KernelBuilder &k, ArrayRef<int64_t> map, Buffer offset, int64_t width, int64_t numSums,
                       function_ref<KernelBuilder::Vals(Val row, const ColumnBlock &, ArrayRef<Val> sums)> term,

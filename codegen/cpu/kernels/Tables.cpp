@@ -71,7 +71,8 @@ FailureOr<int64_t> emit(plan::PermuteAttr family, KernelFrame &frame) {
       if (x.shape.size() == 1)
         return y.store(x.load(source), slot);
       Buffer from = x.row(source), to = y.row(slot);
-      k.columns(x.size(1), [&](Val column, Val mask) { to.store(from.loadVector(column, kLanes, mask), column, mask); });
+      k.columns(x.size(1),
+                [&](Val column, Val mask) { to.store(from.loadVector(column, kLanes, mask), column, mask); });
     });
   });
   return k.scratchBytes();
@@ -83,18 +84,17 @@ FailureOr<int64_t> emit(plan::TilesAttr family, KernelFrame &frame) {
   int64_t rowTile = family.getRowTile();
   k.units([&](Val) {
     auto toInt = [&](Val value) { return k.convert(value, k.i32()); };
-    KernelBuilder::Vals total =
-        k.loop(0, offset.size(0) - 1, 1, {k.index(0)}, [&](Val group, ArrayRef<Val> carried) {
-          Val first = k.convert(offset.load(group), k.i64());
-          Val end = k.convert(offset.load(group + 1), k.i64());
-          return k.loop(first, end, rowTile, carried, [&](Val slot, ArrayRef<Val> numTiles) {
-            Buffer entry = list.row(numTiles[0]);
-            entry.store(toInt(group), 0);
-            entry.store(toInt(slot), 1);
-            entry.store(toInt(min(end - slot, k.index(rowTile))), 2);
-            return KernelBuilder::Vals{numTiles[0] + 1};
-          });
-        });
+    KernelBuilder::Vals total = k.loop(0, offset.size(0) - 1, 1, {k.index(0)}, [&](Val group, ArrayRef<Val> carried) {
+      Val first = k.convert(offset.load(group), k.i64());
+      Val end = k.convert(offset.load(group + 1), k.i64());
+      return k.loop(first, end, rowTile, carried, [&](Val slot, ArrayRef<Val> numTiles) {
+        Buffer entry = list.row(numTiles[0]);
+        entry.store(toInt(group), 0);
+        entry.store(toInt(slot), 1);
+        entry.store(toInt(min(end - slot, k.index(rowTile))), 2);
+        return KernelBuilder::Vals{numTiles[0] + 1};
+      });
+    });
     count.store(toInt(total[0]), 0);
   });
   return k.scratchBytes();

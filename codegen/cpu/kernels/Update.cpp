@@ -40,9 +40,8 @@ FailureOr<int64_t> emit(plan::NormFinishAttr family, KernelFrame &frame) {
   KernelBuilder k(frame);
   Buffer partial = k.operand(0), norm = k.operand(1);
   k.units([&](Val) {
-    Val sum = k.loop(0, partial.size(0), 1, {k.constant(0.0, k.f64())}, [&](Val i, ArrayRef<Val> carried) {
-      return Vals{carried[0] + partial.load(i)};
-    })[0];
+    Val sum = k.loop(0, partial.size(0), 1, {k.constant(0.0, k.f64())},
+                     [&](Val i, ArrayRef<Val> carried) { return Vals{carried[0] + partial.load(i)}; })[0];
     norm.store(k.convert(sqrt(sum), k.f32()), 0);
   });
   return k.scratchBytes();
