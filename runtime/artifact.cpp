@@ -5,6 +5,7 @@
 #include "runtime/env.h"
 #include "runtime/file.h"
 
+#include <atomic>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -132,13 +133,24 @@ Result<std::shared_ptr<const Artifact>> Artifact::fromTable(const motley_artifac
   });
 }
 
+/// A path of the open file that no load before has used. The C library knows a library by the name it was opened under, and
+/// one that it could not unload keeps its name when its descriptor goes to another file; so the number of the load is spelled
+/// into the path, a bit each, by separators that mean nothing.
+static std::string uniqueName(int descriptor) {
+  static std::atomic<uint32_t> numLoads{0};
+  std::string name = "/proc/self/fd/";
+  for (uint32_t number = numLoads++; number; number >>= 1)
+    name += number & 1 ? "./" : "/";
+  return name + std::to_string(descriptor);
+}
+
 Result<std::shared_ptr<const Artifact>> Artifact::load(const std::string &path) {
   return guarded([&]() -> Result<std::shared_ptr<const Artifact>> {
     auto library = std::make_shared<Library>();
     library->descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (library->descriptor < 0)
       return fileError("open the artefact", path, errno);
-    std::string name = "/proc/self/fd/" + std::to_string(library->descriptor);
+    std::string name = uniqueName(library->descriptor);
     {
       MOTLEY_ASSIGN(MappedFile file, MappedFile::map(library->descriptor, path));
       MOTLEY_RETURN_IF_ERROR(checkTrailer(file));
