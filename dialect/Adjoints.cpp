@@ -70,8 +70,11 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
     ranges.push_back(range);
   }
   Value input = getInputs()[0];
+  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), ranges, getMap());
+  if (failed(add))
+    return failure();
   GroupedOuterOp::create(builder, getLoc(), input, cotangents, getBankAttr(), builder.getDenseI64ArrayAttr(ranges),
-                         getMapAttr(), getGroups(), adjoint.addFlag(getBankAttr()));
+                         getMapAttr(), getGroups(), *add);
   auto dinput = GroupedMatmulOp::create(builder, getLoc(), TypeRange(input.getType()), builder.getUnitAttr(),
                                         getBankAttr(), builder.getDenseI64ArrayAttr(ranges), getMapAttr(), cotangents,
                                         getGroups(), ValueRange());
@@ -81,17 +84,30 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
 
 LogicalResult GroupedBiasOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value cotangent = adjoint.cotangent(getResult());
-  GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), getMapAttr(), getGroups(),
-                       adjoint.addFlag(getBankAttr()));
+  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, getMap());
+  if (failed(add))
+    return failure();
+  GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), getMapAttr(), getGroups(), *add);
   adjoint.accumulate(getInput(), cotangent);
   return success();
 }
 
 LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
+  FailureOr<Value> add = adjoint.addFlag(*this, getGainAttr(), {0}, getMap());
+  if (failed(add))
+    return failure();
+  if (getBiasAttr()) { // one flag serves both
+    FailureOr<Value> addBias = adjoint.addFlag(*this, getBiasAttr(), {0}, getMap());
+    if (failed(addBias))
+      return failure();
+    if (isa<BlockArgument>(*add) != isa<BlockArgument>(*addBias))
+      return emitError() << "shares " << (isa<BlockArgument>(*add) ? "its bias but not its gain" : "its gain but not its bias")
+                         << " with another norm; share both or neither";
+  }
   Value dinput = GroupedNormBackwardOp::create(builder, getLoc(), getInput().getType(), getKindAttr(),
                                                adjoint.cotangent(getResult()), getInput(), getStatistics(),
                                                getGainAttr(), getBiasAttr(), getMapAttr(), getGroups(),
-                                               adjoint.addFlag(getGainAttr()), getEpsilonAttr(), getHeadsAttr());
+                                               *add, getEpsilonAttr(), getHeadsAttr());
   adjoint.accumulate(getInput(), dinput);
   return success();
 }
@@ -110,16 +126,21 @@ LogicalResult GroupedAttentionOp::buildAdjoint(OpBuilder &builder, Adjoint &adjo
 LogicalResult GroupedEmbeddingOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   int64_t numTokens = lookupBank(*this, getBankAttr()).getRangeType(0).getDimSize(0);
   Value byToken = adjoint.rowsByToken(getTokens(), getGroups(), numTokens);
-  GroupedEmbeddingBackwardOp::create(builder, getLoc(), adjoint.cotangent(getResult()), getBankAttr(), byToken,
-                                     adjoint.addFlag(getBankAttr()));
+  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, {0});
+  if (failed(add))
+    return failure();
+  GroupedEmbeddingBackwardOp::create(builder, getLoc(), adjoint.cotangent(getResult()), getBankAttr(), byToken, *add);
   return success();
 }
 
 LogicalResult GroupedCrossEntropyOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
+  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, {0});
+  if (failed(add))
+    return failure();
   Value dce = adjoint.cotangent(getCe()), dz = adjoint.cotangent(getZ());
   auto backward = GroupedCrossEntropyBackwardOp::create(
       builder, getLoc(), TypeRange{getCe().getType(), getZ().getType(), getInput().getType()}, getBankAttr(),
-      getInput(), getGroups(), getTargets(), dce, dz, adjoint.addFlag(getBankAttr()), getZLossAttr());
+      getInput(), getGroups(), getTargets(), dce, dz, *add, getZLossAttr());
   // The losses come from the same pass over the head; whoever reports them stands behind this operation.
   getCe().replaceAllUsesWith(backward.getCe());
   getZ().replaceAllUsesWith(backward.getZ());

@@ -1,10 +1,12 @@
 // Level 2: operations that say which rows meet which weights.
 //
-// Common to all: rows are in slot order of `groups`; only `offset` is read. `map[g]` is the member of the bank that group g
+// Common to all: rows are in slot order of `groups`; only `offset` is read (attention and the gradient of a table also read
+// `row`: their groups are not the base partition). `map[g]` is the member of the bank that group g
 // meets; -1 means that the rows of g are neither read nor written (they are dead in the results). `ranges` names the column
 // ranges of the bank that the operation uses, in the order of its results (or inputs). Operations with `into` write the
-// gradient of a bank: overwriting where `add` is false, adding where it is true; a member without rows gets zeros (or
-// nothing is added). Groups of one member are summed in group order.
+// gradient of a bank: overwriting where `add` is false, adding where it is true; a member of the map whose groups have no rows
+// gets zeros (or nothing is added), members and ranges that the operation does not name are left alone.
+// Groups of one member are summed in group order.
 #ifndef MOTLEY_GROUPED_OPS
 #define MOTLEY_GROUPED_OPS
 
@@ -142,7 +144,7 @@ def GroupedNormOp : GroupedOp<"grouped_norm", [Pure, AllTypesMatch<["input", "re
                        DenseI64ArrayAttr:$map, GroupsType:$groups, F64Attr:$epsilon, DefaultValuedAttr<I64Attr, "1">:$heads);
   let results = (outs Rows:$result, Rows:$statistics);
   let assemblyFormat = [{
-    $kind $input `,` `gain` $gain (`bias` $bias^)? `map` $map `by` $groups attr-dict
+    `` $kind $input `,` `gain` $gain (`bias` $bias^)? `map` $map `by` $groups attr-dict
     `:` type($input) `,` type($groups) `->` type($statistics)
   }];
 }
@@ -168,7 +170,7 @@ def GroupedNormBackwardOp : GroupedOp<"grouped_norm_backward", [AllTypesMatch<["
                        F64Attr:$epsilon, DefaultValuedAttr<I64Attr, "1">:$heads);
   let results = (outs Rows:$result);
   let assemblyFormat = [{
-    $kind $cotangent `,` $input `,` $statistics `into` `gain` $gain (`bias` $bias^)? `map` $map `by` $groups `add` $add attr-dict
+    `` $kind $cotangent `,` $input `,` $statistics `into` `gain` $gain (`bias` $bias^)? `map` $map `by` $groups `add` $add attr-dict
     `:` type($input) `,` type($statistics) `,` type($groups)
   }];
 }
@@ -194,7 +196,7 @@ def GroupedAttentionOp : GroupedOp<"grouped_attention", [Pure, AttrSizedOperandS
                        Optional<RowInts>:$span, I64Attr:$heads, I64Attr:$kv_heads, F64Attr:$scale);
   let results = (outs Rows:$result, Rows:$log_sum_exp);
   let assemblyFormat = [{
-    $mask $query `,` $key `,` $value `over` $groups (`order` $order^)? (`span` $span^)? attr-dict
+    `` $mask $query `,` $key `,` $value `over` $groups (`order` $order^)? (`span` $span^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }
@@ -221,7 +223,7 @@ def GroupedAttentionBackwardOp : GroupedOp<"grouped_attention_backward", [Pure, 
                        I64Attr:$kv_heads, F64Attr:$scale);
   let results = (outs Rows:$dquery, Rows:$dkey, Rows:$dvalue);
   let assemblyFormat = [{
-    $mask $cotangent `,` $query `,` $key `,` $value `,` $output `,` $log_sum_exp `over` $groups (`order` $order^)?
+    `` $mask $cotangent `,` $query `,` $key `,` $value `,` $output `,` $log_sum_exp `over` $groups (`order` $order^)?
     (`span` $span^)? attr-dict `:` functional-type(operands, results)
   }];
 }

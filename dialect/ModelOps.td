@@ -68,7 +68,7 @@ def NormOp : MotleyOp<"norm", [Pure, AllTypesMatch<["input", "result"]>, Declare
   let arguments = (ins NormKindAttr:$kind, Rows:$input, FlatSymbolRefAttr:$gain, OptionalAttr<FlatSymbolRefAttr>:$bias,
                        F64Attr:$epsilon, DefaultValuedAttr<I64Attr, "1">:$heads);
   let results = (outs Rows:$result);
-  let assemblyFormat = "$kind $input `gain` $gain (`bias` $bias^)? attr-dict `:` type($input)";
+  let assemblyFormat = "`` $kind $input `gain` $gain (`bias` $bias^)? attr-dict `:` type($input)";
 }
 
 def RopeOp : MotleyOp<"rope", [Pure, AllTypesMatch<["input", "result"]>, DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
@@ -117,7 +117,7 @@ def AttentionOp : MotleyOp<"attention", [Pure, AttrSizedOperandSegments, AllType
                        OptionalAttr<F64Attr>:$scale);
   let results = (outs Rows:$result);
   let assemblyFormat = [{
-    $mask $query `,` $key `,` $value (`documents` $documents^)? (`order` $order^)? (`span` $span^)? attr-dict
+    `` $mask $query `,` $key `,` $value (`documents` $documents^)? (`order` $order^)? (`span` $span^)? attr-dict
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -263,7 +263,7 @@ def ReluOp : ActivationOp<"relu", [Differentiable]> {
   }];
 }
 def ReluSlopeOp : ActivationOp<"relu_slope"> {
-  let summary = "derivative of relu: 1 where x > 0, else 0";
+  let summary = "derivative of relu: 1 where x > 0, NaN where x is NaN, else 0";
   let description = [{
     Example:
 

@@ -69,7 +69,7 @@ def StateOp : PlanOp<"state", [Pure]> {
   }];
   let arguments = (ins FlatSymbolRefAttr:$bank, SlotAttr:$slot);
   let results = (outs AnyMemRef:$buffer);
-  let assemblyFormat = "$bank $slot `:` type($buffer) attr-dict";
+  let assemblyFormat = "$bank `` $slot `:` type($buffer) attr-dict";
 }
 def OutputOp : PlanOp<"output", [Pure]> {
   let summary = "a buffer that the caller reads after the step";

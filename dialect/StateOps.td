@@ -48,7 +48,7 @@ def VariableOp : MotleyOp<"variable", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, InitAttr:$init, F64Attr:$scale);
-  let assemblyFormat = "$sym_name `:` $type `init` $init $scale attr-dict";
+  let assemblyFormat = "$sym_name `:` $type `init` `` $init $scale attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// The declared tensor type, [inputs, outputs] or [width].
@@ -79,7 +79,7 @@ def BankOp : MotleyOp<"bank", [Symbol, HasParent<"::mlir::ModuleOp">, DeclareOpI
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$members, OptionalAttr<LayoutAttr>:$layout);
-  let assemblyFormat = "$sym_name $members (`layout` $layout^)? attr-dict";
+  let assemblyFormat = "$sym_name $members (`layout` `` $layout^)? attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     int64_t getNumMembers() { return getMembers().size(); }

@@ -45,15 +45,13 @@ void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united
       shifted.push_back(value < 0 ? value : value + by);
     user->setAttr(name, DenseI64ArrayAttr::get(user->getContext(), shifted));
   };
-  bool isFirst = true;
   for (NamedAttribute attr : SmallVector<NamedAttribute>(user->getAttrs())) {
     if (attr.getValue() != old)
       continue;
     user->setAttr(attr.getName(), united);
-    if (isFirst) // gain and bias of a norm share one map
+    if (attr.getName() != "bias") // gain and bias of a norm share one map, which the union of the gains shifts
       shift("map", memberShift);
     shift("ranges", rangeShift);
-    isFirst = false;
   }
 }
 

@@ -59,10 +59,20 @@ public:
     sum = sum ? arith::AddFOp::create(b, cotangent.getLoc(), sum, cotangent).getResult() : cotangent;
   }
 
-  Value addFlag(FlatSymbolRefAttr bank) override {
-    if (written.insert(bank).second)
-      return backward.getAdd();
-    return arith::ConstantOp::create(b, backward.getLoc(), b.getBoolAttr(true));
+  FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges, ArrayRef<int64_t> map) override {
+    llvm::DenseSet<Attribute> touched;
+    for (int64_t range : ranges)
+      for (int64_t member : map)
+        if (member >= 0)
+          touched.insert(lookupBank(op, bank).getVariableName(member, range));
+    size_t numWritten = llvm::count_if(touched, [&](Attribute variable) { return written.contains(variable); });
+    if (numWritten != 0 && numWritten != touched.size())
+      return op->emitError() << "reads variables of " << bank << " of which only some are read elsewhere too; their gradients need "
+                             << "operations of their own: split it";
+    written.insert(touched.begin(), touched.end());
+    if (numWritten == 0)
+      return Value(backward.getAdd());
+    return arith::ConstantOp::create(b, backward.getLoc(), b.getBoolAttr(true)).getResult();
   }
 
   Value rowsByToken(Value tokens, Value groups, int64_t numTokens) override {

@@ -6,10 +6,11 @@
 motley.variable @e : tensor<128x32xf32> init normal 2.0e-02
 motley.variable @g0 : tensor<32xf32> init constant 1.0
 motley.variable @g1 : tensor<32xf32> init constant 1.0
-motley.variable @b : tensor<32xf32> init constant 0.0
+motley.variable @b0 : tensor<32xf32> init constant 0.0
+motley.variable @b1 : tensor<32xf32> init constant 0.0
 motley.bank @bank.e [[@e]]
 motley.bank @bank.g [[@g0], [@g1]]
-motley.bank @bank.b [[@b]]
+motley.bank @bank.b [[@b0], [@b1]]
 // CHECK-DAG: plan.kernel @norm_0 #plan.norm<layer, heads = 1, epsilon = 1.000000e-05 : f64, has_bias = true, map = [0, 1]>
 // CHECK-DAG: plan.kernel @norm_gain_0 #plan.norm_gain<layer, heads = 1, has_bias = true, map = [0, 1]> {{.*}} access [read, read, read, read, read, read_write, read_write]
 // CHECK-LABEL: plan.step @rows

@@ -32,13 +32,12 @@ func.func @elementwise(%x: tensor<64x32xf32>, %s: f32 {motley.scalar = "learning
 
 // -----
 
-// Tests that a returned argument and a constant are copied, and that a map takes its region with it; a scalar that it captures
-// becomes an operand.
+// Tests that a returned argument and a constant are copied, and that a map takes its region with it.
 
-// CHECK: plan.kernel @map_0 #plan.map<num_inputs = 2> [memref<64xf32>, f32, memref<64xf32>]
-// CHECK: ^bb0(%[[E:.*]]: f32, %[[S:.*]]: f32):
-// CHECK: arith.constant 2.0
-// CHECK: arith.mulf %[[E]], %[[S]]
+// CHECK: plan.kernel @map_0 #plan.map<num_inputs = 1> [memref<64xf32>, memref<64xf32>]
+// CHECK: ^bb0(%[[E:.*]]: f32):
+// CHECK: %[[TWO:.*]] = arith.constant 2.0
+// CHECK: arith.addf %[[E]], %[[TWO]]
 // CHECK: plan.kernel @map_1 #plan.map<num_inputs = 1> [memref<64xf32>, memref<64xf32>]
 // CHECK: plan.kernel @fill_0 #plan.fill<1.000000e+00 : f32> [memref<64xf32>] access [write]
 // CHECK-LABEL: plan.step @copies
@@ -46,13 +45,12 @@ func.func @elementwise(%x: tensor<64x32xf32>, %s: f32 {motley.scalar = "learning
 // CHECK: plan.launch @map_1(%[[X]], %{{.*}})
 // CHECK: plan.launch @fill_0(%[[ONE:.*]]) factor 1
 // CHECK: plan.launch @map_1(%[[ONE]], %{{.*}})
-func.func @copies(%x: tensor<64xf32>, %s: f32) -> (tensor<64xf32>, tensor<64xf32>, tensor<64xf32>) {
+func.func @copies(%x: tensor<64xf32>) -> (tensor<64xf32>, tensor<64xf32>, tensor<64xf32>) {
   %one = arith.constant dense<1.0> : tensor<64xf32>
-  %two = arith.constant 2.0 : f32
   %y = motley.map (%x) : (tensor<64xf32>) -> tensor<64xf32> {
   ^bb0(%e: f32):
-    %p = arith.mulf %e, %s : f32
-    %q = arith.addf %p, %two : f32
+    %two = arith.constant 2.0 : f32
+    %q = arith.addf %e, %two : f32
     motley.yield %q : f32
   }
   return %y, %x, %one : tensor<64xf32>, tensor<64xf32>, tensor<64xf32>
