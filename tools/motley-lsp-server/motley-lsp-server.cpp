@@ -1,0 +1,9 @@
+// motley-lsp-server: an editor's language server for files of the motley and plan dialects.
+#include "passes/Pipelines.h"
+#include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::motley::registerDialects(registry);
+  return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
+}
