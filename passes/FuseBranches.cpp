@@ -1,7 +1,7 @@
 // merge(f(a), f(b)) is f(merge(a, b)) for operations that treat rows one by one, weights being named by the group; and
 // merge(split(x)) is x. Applied from the merges upwards, branches that are equal vanish as a whole, forward and backward alike.
 //
-// What merges to what is remembered by the tuple of branch values, so a value that both the forward and the backward merge is
+// What merges to what is remembered by the tuple of branch values and by whose rows they are, so a value that both the forward and the backward merge is
 // made once. A merged operation stands behind the last of the operations that it replaces.
 #include "passes/FuseBranches.h"
 #include "passes/BankUnion.h"
@@ -15,16 +15,27 @@ namespace {
 
 using Branches = std::vector<Value>;
 
-struct BranchesInfo {
-  static Branches getEmptyKey() { return {llvm::DenseMapInfo<Value>::getEmptyKey()}; }
-  static Branches getTombstoneKey() { return {llvm::DenseMapInfo<Value>::getTombstoneKey()}; }
-  static unsigned getHashValue(const Branches &key) {
-    llvm::hash_code hash = key.size();
-    for (Value value : key)
+/// What a merge merges: from groups g, the rows of branches[owner[g]].
+struct MergeKey {
+  Value groups;
+  DenseI64ArrayAttr owner;
+  Branches branches;
+
+  bool operator==(const MergeKey &other) const {
+    return groups == other.groups && owner == other.owner && branches == other.branches;
+  }
+};
+
+struct MergeKeyInfo {
+  static MergeKey getEmptyKey() { return {llvm::DenseMapInfo<Value>::getEmptyKey(), {}, {}}; }
+  static MergeKey getTombstoneKey() { return {llvm::DenseMapInfo<Value>::getTombstoneKey(), {}, {}}; }
+  static unsigned getHashValue(const MergeKey &key) {
+    llvm::hash_code hash = llvm::hash_combine(key.groups.getAsOpaquePointer(), key.owner.getAsOpaquePointer());
+    for (Value value : key.branches)
       hash = llvm::hash_combine(hash, value.getAsOpaquePointer());
     return hash;
   }
-  static bool isEqual(const Branches &a, const Branches &b) { return a == b; }
+  static bool isEqual(const MergeKey &a, const MergeKey &b) { return a == b; }
 };
 
 class BranchFuser {
@@ -58,18 +69,23 @@ private:
   OpBuilder b;
   Value groups;
   DenseI64ArrayAttr owner;
-  llvm::MapVector<Branches, Value, llvm::DenseMap<Branches, unsigned, BranchesInfo>> known; // in order: output is deterministic
+  llvm::MapVector<MergeKey, Value, llvm::DenseMap<MergeKey, unsigned, MergeKeyInfo>> known; // in order: output is deterministic
 
   /// Operations that write gradients beside their result, and the merged one that writes them instead.
   struct ReplacedWriters {
     SmallVector<Operation *> ops;
     Operation *merged;
+    Value groups;
+    DenseI64ArrayAttr owner;
   };
   SmallVector<ReplacedWriters> replacedWriters;
 
+  /// With the groups and the owner of the merge at hand.
+  MergeKey keyOf(const Branches &branches) const { return {groups, owner, branches}; }
+
   /// The value that has each group's rows from its branch.
   Value mergeValues(const Branches &branches) {
-    if (Value value = known.lookup(branches))
+    if (Value value = known.lookup(keyOf(branches)))
       return value;
     if (llvm::all_equal(branches))
       return branches.front();
@@ -80,7 +96,7 @@ private:
       placeBehind(branches);
       merged = MergeGroupsOp::create(b, branches[0].getLoc(), branches[0].getType(), branches, groups, owner);
     }
-    return known[branches] = merged;
+    return known[keyOf(branches)] = merged;
   }
 
   /// Behind the last definition of the branches.
@@ -168,12 +184,12 @@ private:
     if (merged->hasAttr("map"))
       merged->setAttr("map", uniteMaps(ops));
     if (isa<GroupedNormBackwardOp>(merged))
-      replacedWriters.push_back({SmallVector<Operation *>(ops), merged});
+      replacedWriters.push_back({SmallVector<Operation *>(ops), merged, groups, owner});
     for (unsigned i = 0; i < merged->getNumResults(); ++i) {
       Branches results;
       for (Operation *op : ops)
         results.push_back(op->getResult(i));
-      known[results] = merged->getResult(i);
+      known[keyOf(results)] = merged->getResult(i);
     }
     return merged->getResult(resultNumber);
   }
@@ -224,7 +240,9 @@ private:
   template <typename OpT> void fuseGradients() {
     for (OpT first : SmallVector<OpT>(function.getOps<OpT>())) {
       for (auto &entry : known) {
-        const Branches &branches = entry.first;
+        const Branches &branches = entry.first.branches;
+        groups = entry.first.groups;
+        owner = entry.first.owner;
         if (branches.size() < 2 || branches[0] != first->getOperand(0))
           continue;
         SmallVector<Operation *> ops{first};
@@ -246,8 +264,9 @@ private:
       return false;
     for (unsigned i = 1; i < other->getNumOperands(); ++i) // a pair occurs in the merged tuples, or the operand is the same
       if (carriesRows(other->getOperand(i)) && llvm::none_of(known, [&](auto &entry) {
-            return entry.first.size() > ops.size() && entry.first[0] == ops[0]->getOperand(i) &&
-                   entry.first[ops.size()] == other->getOperand(i);
+            const auto &[itsGroups, itsOwner, branches] = entry.first;
+            return itsGroups == groups && itsOwner == owner && branches.size() > ops.size() &&
+                   branches[0] == ops[0]->getOperand(i) && branches[ops.size()] == other->getOperand(i);
           }))
         return false;
     return true;
@@ -260,7 +279,7 @@ private:
       Branches branches;
       for (Operation *op : ops)
         branches.push_back(op->getOperand(i));
-      Value operand = carriesRows(branches[0]) ? known.lookup(branches) : branches[0];
+      Value operand = carriesRows(branches[0]) ? known.lookup(keyOf(branches)) : branches[0];
       if (!operand)
         return false;
       operands.push_back(operand);
@@ -289,7 +308,7 @@ private:
 
   /// Whatever still reads one branch of a merged writer reads its part of the merged result.
   void removeReplacedWriters() {
-    for (auto &[ops, merged] : replacedWriters) {
+    for (auto &[ops, merged, groups, owner] : replacedWriters) {
       b.setInsertionPointAfter(merged);
       SmallVector<Type> types(ops.size(), merged->getResult(0).getType());
       auto split = SplitGroupsOp::create(b, merged->getLoc(), types, merged->getResult(0), groups, owner);
