@@ -10,6 +10,9 @@
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Pipelines.h"
+#include "runtime/env.h"
+
+#include <cstdlib>
 
 using namespace mlir;
 
@@ -121,11 +124,19 @@ std::string compile(const std::string &text, const std::string &name, const std:
   return {};
 }
 
-Jitted jit(const std::string &text, const std::string &name) {
+// By default the level that the runtime will choose for the table. It refuses the values that are none.
+static int levelOf(std::string level) {
+  const char *wanted = std::getenv(::motley::runtime::env::level.name);
+  if (level.empty() && wanted)
+    level = wanted;
+  return level == "avx2" ? MOTLEY_LEVEL_AVX2 : mlir::motley::codegen::hostLevel();
+}
+
+Jitted jit(const std::string &text, const std::string &name, const std::string &level) {
   Compilation compilation;
   compilation.parse(text, name);
   lowerToPlan(compilation);
-  auto compiled = mlir::motley::codegen::jit(compilation.get());
+  auto compiled = mlir::motley::codegen::jit(compilation.get(), levelOf(level));
   if (!compiled) {
     std::string message = llvm::toString(compiled.takeError());
     if (compilation.failure.diagnostics.empty())

@@ -34,7 +34,8 @@ struct Jitted {
   std::shared_ptr<void> owner;
   const motley_artifact_table *table = nullptr;
 };
-Jitted jit(const std::string &text, const std::string &name);
+/// `level` of the instructions: "avx2", "avx512", or "": MOTLEY_LEVEL, or the highest.
+Jitted jit(const std::string &text, const std::string &name, const std::string &level);
 
 } // namespace motley::python
 

@@ -39,10 +39,10 @@ PYBIND11_MODULE(_motley_compiler, module) {
       py::arg("text"), py::arg("name"), py::arg("emit"), py::arg("path") = "");
   module.def(
       "jit",
-      [](const std::string &text, const std::string &name) {
+      [](const std::string &text, const std::string &name, const std::string &level) {
         auto made = [&] {
           py::gil_scoped_release release;
-          return std::make_unique<Jitted>(jit(text, name));
+          return std::make_unique<Jitted>(jit(text, name, level));
         }();
         const motley_artifact_table *table = made->table;
         py::capsule capsule(table, "motley_artifact_table",
@@ -50,5 +50,5 @@ PYBIND11_MODULE(_motley_compiler, module) {
         PyCapsule_SetContext(capsule.ptr(), made.release());
         return capsule;
       },
-      py::arg("text"), py::arg("name"));
+      py::arg("text"), py::arg("name"), py::arg("level") = "");
 }
