@@ -38,7 +38,7 @@ def report(manifest: Manifest, path: str, level: str, variables: bool) -> list[s
     if variables:
         lines += ["", "variables"]
         lines += [
-            f"  {member['variable']:<40} {member['shape']} in {bank['name']}[{member['member']}]"
+            f"  {member['variable']:<40} {member['shape']} in {bank['bank']}[{member['member']}]"
             for bank in manifest["state"]
             for member in bank["members"]
         ]
@@ -82,7 +82,7 @@ def _banks(manifest: Manifest) -> list[str]:
     ]
     for bank in manifest["state"]:
         slots = f"{', '.join(bank['slots'])}  {human_bytes(_bytes(bank))} each"
-        lines.append(f"  {bank['name']:<36} {str(bank['shape']):<24} {slots}")
+        lines.append(f"  {bank['bank']:<36} {str(bank['shape']):<24} {slots}")
     return lines
 
 
