@@ -27,8 +27,17 @@ def data(tmp_path_factory):
     return tiny_data.make(tmp_path_factory.mktemp("data") / "tiny")
 
 
-def command(data, out, steps=12, **options):
-    arguments = ["train", MODEL, "--set", "size=tiny", "--rows", 128, "--data", data, "--steps", steps, "--out", out]
+@pytest.fixture(scope="module")
+def compiled(data, tmp_path_factory):
+    """The model as an artefact: compiled once for most tests."""
+    path = tmp_path_factory.mktemp("artefact") / "mot.so"
+    options = ["--set", "size=tiny", "--rows", "128", "--data", str(data), "-o", str(path)]
+    assert run_command_line(["compile", str(MODEL), *options]) == 0
+    return path
+
+
+def command(model, data, out, steps=12, **options):
+    arguments = ["train", model, "--data", data, "--steps", steps, "--out", out]
     for name, value in {"warmup": 2, "learning_rate": 3e-3, **options}.items():
         arguments += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
     return [str(one) for one in arguments]
@@ -40,7 +49,8 @@ def checkpoint(out):
 
 
 def test_loss_falls_in_both_modalities(data, tmp_path, capsys):
-    assert run_command_line(command(data, tmp_path / "run", steps=60, log_interval=20)) == 0
+    options = {"set": "size=tiny", "rows": 128, "steps": 60, "log_interval": 20}
+    assert run_command_line(command(MODEL, data, tmp_path / "run", **options)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if line.startswith("step")] == ["1", "20", "40", "60"]
     first, last = (re.search(r"ce \S+ \(text (\S+), image (\S+)\)", line).groups() for line in (lines[0], lines[3]))
@@ -52,50 +62,52 @@ def test_loss_falls_in_both_modalities(data, tmp_path, capsys):
     assert (tmp_path / "run" / "model.mlir").read_text().startswith("motley.modality @text ids 0 to 48")
 
 
-def test_twice_is_the_same_with_one_thread_and_with_two(data, tmp_path):
+def test_twice_is_the_same_with_one_thread_and_with_two(compiled, data, tmp_path):
     found = set()
     for name, threads in (("a", 1), ("b", 1), ("c", 2)):
-        assert run_command_line(command(data, tmp_path / name, threads=threads)) == 0
+        assert run_command_line(command(compiled, data, tmp_path / name, threads=threads)) == 0
         found.add(checkpoint(tmp_path / name))
     assert len(found) == 1
 
 
-def test_seeds_differ(data, tmp_path):
+def test_seeds_differ(compiled, data, tmp_path):
     for seed in (0, 1):
-        run_command_line(command(data, tmp_path / str(seed), steps=2, seed=seed))
+        run_command_line(command(compiled, data, tmp_path / str(seed), steps=2, seed=seed))
     assert checkpoint(tmp_path / "0") != checkpoint(tmp_path / "1")
 
 
-def test_killed_and_resumed_is_the_same_as_never_killed(data, tmp_path):
+def test_killed_and_resumed_is_the_same_as_never_killed(compiled, data, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     options = {"steps": 40, "checkpoint_interval": 3}
-    assert run_command_line(command(data, whole, **options)) == 0
+    assert run_command_line(command(compiled, data, whole, **options)) == 0
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "motley", *command(data, killed, **options)], env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "motley", *command(compiled, data, killed, **options)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
     while not list(killed.glob("checkpoint-*")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-    assert run_command_line(command(data, killed, **options, resume=True)) == 0
+    assert run_command_line(command(compiled, data, killed, **options, resume=True)) == 0
     assert checkpoint(whole) == checkpoint(killed)
 
 
-def test_resuming_a_run_that_is_done_does_nothing(data, tmp_path, capsys):
-    run_command_line(command(data, tmp_path / "run", steps=3))
+def test_resuming_a_run_that_is_done_does_nothing(compiled, data, tmp_path, capsys):
+    run_command_line(command(compiled, data, tmp_path / "run", steps=3))
     before = checkpoint(tmp_path / "run")
-    assert run_command_line(command(data, tmp_path / "run", steps=3, resume=True)) == 0
+    assert run_command_line(command(compiled, data, tmp_path / "run", steps=3, resume=True)) == 0
     assert "is done: 3 steps" in capsys.readouterr().err
     assert checkpoint(tmp_path / "run") == before
 
 
-def test_checkpoints_are_safetensors_with_every_variable(data, tmp_path):
-    run_command_line(command(data, tmp_path / "run", steps=2))
+def test_checkpoints_are_safetensors_with_every_variable(compiled, data, tmp_path):
+    run_command_line(command(compiled, data, tmp_path / "run", steps=2))
     path = tmp_path / "run" / (tmp_path / "run" / "latest").read_text().strip()
     tensors = load_file(path)
-    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+    model = mt.compile(compiled)
     model.load_parameters(path)
     for name, value in model.parameters().items():
         assert np.array_equal(tensors[name], value)
@@ -104,9 +116,8 @@ def test_checkpoints_are_safetensors_with_every_variable(data, tmp_path):
         assert file.metadata()["step"] == "2"
 
 
-def test_trainer_of_the_library(data):
-    description = mt.Data.load(data, rows=128)
-    model = mt.compile(MODEL, description, rows=128, settings={"size": "tiny"})
+def test_trainer_of_the_library(compiled, data):
+    model = mt.compile(compiled)
     trainer = mt.Trainer(model, data, steps=3, train=mt.Hyperparameters(learning_rate=1e-3, microbatches=2))
     reports = [trainer.step() for _ in range(3)]
     assert trainer.is_done and trainer.current_step == 3
@@ -118,16 +129,16 @@ def test_trainer_of_the_library(data):
     assert report["tokens"] > 0 and report["losses"]["ce"]["all"] > 0
 
 
-def test_a_callback_stops_the_run_after_a_checkpoint(data, tmp_path):
-    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+def test_a_callback_stops_the_run_after_a_checkpoint(compiled, data, tmp_path):
+    model = mt.compile(compiled)
     trainer = mt.Trainer(model, data, steps=9, out=tmp_path / "run")
     trainer.run(lambda report: report["step"] < 2)
     assert trainer.current_step == 2
     assert (tmp_path / "run" / "latest").exists()
 
 
-def test_an_exception_in_the_callback_comes_out(data):
-    model = mt.compile(MODEL, mt.Data.load(data), rows=128, settings={"size": "tiny"})
+def test_an_exception_in_the_callback_comes_out(compiled, data):
+    model = mt.compile(compiled)
 
     def fail(report):
         raise ZeroDivisionError("mine")
@@ -144,46 +155,56 @@ def fails(capsys, arguments):
     return error
 
 
-def test_wrong_data_directories(data, tmp_path, capsys):
-    assert "is not a data set: it has no dataset.json" in fails(capsys, command(tmp_path, tmp_path / "run"))
+def test_wrong_data_directories(compiled, data, tmp_path, capsys):
+    assert "is not a data set" in fails(capsys, command(compiled, tmp_path, tmp_path / "run"))
     truncated = tiny_data.make(tmp_path / "truncated")
     file = truncated / "train.safetensors"
     file.write_bytes(file.read_bytes()[:-8])
-    assert "train.safetensors" in fails(capsys, command(truncated, tmp_path / "run"))
+    assert "train.safetensors" in fails(capsys, command(compiled, truncated, tmp_path / "run"))
     assert not list((tmp_path / "run").glob("checkpoint-*"))
 
 
-def test_data_of_another_vocabulary(data, tmp_path, capsys):
+def test_data_of_another_vocabulary(compiled, tmp_path, capsys):
     other = tiny_data.make(tmp_path / "other", text=40)
-    so = tmp_path / "m.so"
-    assert (
-        run_command_line(
-            ["compile", str(MODEL), "--set", "size=tiny", "--rows", "64", "--data", str(other), "-o", str(so)]
-        )
-        == 0
-    )
-    capsys.readouterr()
-    error = fails(capsys, ["train", str(so), "--data", str(data), "--steps", "1", "--out", str(tmp_path / "run")])
+    error = fails(capsys, command(compiled, other, tmp_path / "run"))
     assert "40" in error and "48" in error
 
 
-def test_a_run_is_not_overwritten(data, tmp_path, capsys):
-    run_command_line(command(data, tmp_path / "run", steps=2))
+def test_a_run_is_not_overwritten(compiled, data, tmp_path, capsys):
+    run_command_line(command(compiled, data, tmp_path / "run", steps=2))
     before = checkpoint(tmp_path / "run")
     capsys.readouterr()
-    error = fails(capsys, command(data, tmp_path / "run", steps=4))
+    error = fails(capsys, command(compiled, data, tmp_path / "run", steps=4))
     assert "already holds a run; give --resume to go on with it, or another --out" in error
     assert checkpoint(tmp_path / "run") == before
 
 
-def test_nothing_to_resume(data, tmp_path, capsys):
-    assert "latest" in fails(capsys, command(data, tmp_path / "run", resume=True))
+def test_nothing_to_resume(compiled, data, tmp_path, capsys):
+    error = fails(capsys, command(compiled, data, tmp_path / "run", resume=True))
+    assert "holds no run to resume; leave --resume out to begin one" in error
+
+
+@pytest.mark.parametrize("lost", ["latest", "latest and checkpoints"])
+def test_resuming_a_run_that_was_killed_early(compiled, data, tmp_path, capsys, lost):
+    out = tmp_path / "run"
+    run_command_line(command(compiled, data, out, steps=4, checkpoint_interval=2))
+    whole = checkpoint(out)
+    (out / "latest").unlink()
+    (out / "checkpoint-4.safetensors").unlink()
+    if lost != "latest":
+        (out / "checkpoint-2.safetensors").unlink()
+    capsys.readouterr()
+    assert run_command_line(command(compiled, data, out, steps=4, checkpoint_interval=2, resume=True)) == 0
+    assert ("has no checkpoint yet: beginning again" in capsys.readouterr().err) == (lost != "latest")
+    assert checkpoint(out) == whole
+    steps = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines() if "heldout" not in line]
+    assert steps == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip"])
-def test_damaged_checkpoints_are_refused_and_stay(data, tmp_path, capsys, damage):
+def test_damaged_checkpoints_are_refused_and_stay(compiled, data, tmp_path, capsys, damage):
     out = tmp_path / "run"
-    run_command_line(command(data, out, steps=2))
+    run_command_line(command(compiled, data, out, steps=2))
     path = out / (out / "latest").read_text().strip()
     content = bytearray(path.read_bytes())
     if damage == "truncate":
@@ -192,13 +213,13 @@ def test_damaged_checkpoints_are_refused_and_stay(data, tmp_path, capsys, damage
         content[len(content) // 2] ^= 1
     path.write_bytes(content)
     capsys.readouterr()
-    assert path.name in fails(capsys, command(data, out, steps=4, resume=True))
+    assert path.name in fails(capsys, command(compiled, data, out, steps=4, resume=True))
     assert path.read_bytes() == content and len(list(out.glob("checkpoint-*"))) == 1
 
 
-def test_full_disk_is_one_message_and_loses_nothing(data, tmp_path):
+def test_full_disk_is_one_message_and_loses_nothing(compiled, data, tmp_path):
     out = tmp_path / "run"
-    run_command_line(command(data, out, steps=2))
+    run_command_line(command(compiled, data, out, steps=2))
     before = checkpoint(out)
     # A limit on the size of files stands for the full disk: the write fails in the same place.
     code = (
@@ -206,7 +227,7 @@ def test_full_disk_is_one_message_and_loses_nothing(data, tmp_path):
         "from motley.command_line import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *command(data, out, steps=4, resume=True)],
+        [sys.executable, "-c", code, *command(compiled, data, out, steps=4, resume=True)],
         text=True,
         capture_output=True,
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},

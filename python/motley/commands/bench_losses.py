@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=common.positive, default=2048, metavar="R", help="tokens in a step")
     parser.add_argument("--seeds", type=common.positive, default=3, metavar="N")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X")
-    parser.add_argument("--warmup", type=common.not_negative, default=20, metavar="N")
+    parser.add_argument("--warmup", type=common.not_negative, metavar="N", help="by default a tenth of the steps")
     parser.add_argument("--heldout-microbatches", type=common.not_negative, default=0, metavar="N", help="0: all")
     parser.add_argument("--threads", type=common.not_negative, default=0, metavar="T", help="0: all processors")
 
@@ -35,9 +35,8 @@ def run(options: argparse.Namespace) -> None:
     """Train each model with each seed and print the losses as they come out."""
     kinds = bench_models.parse_kinds(options.models)
     data = Data.load(options.data, options.rows)
-    train = Hyperparameters.read(
-        {"learning_rate": options.learning_rate, "warmup": options.warmup, "rows": options.rows}
-    )
+    warmup = options.steps // 10 if options.warmup is None else options.warmup
+    train = Hyperparameters.read({"learning_rate": options.learning_rate, "warmup": warmup, "rows": options.rows})
     found = {kind: [_train(kind, seed, data, train, options) for seed in range(options.seeds)] for kind in kinds}
     for kind in kinds:
         result = summarise(kind, found[kind], found[kinds[0]], options)

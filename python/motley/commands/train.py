@@ -56,17 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compile in this process and train."""
-    model, train = prepare(options)
     out = Path(options.out)
-    if not options.resume and (out / "latest").exists():
-        raise Error(f"'{out}' already holds a run; give --resume to go on with it, or another --out", None)
+    resume = _resume_from(out, options.resume)
+    model, train = prepare(options)
     trainer = Trainer(
         model,
         options.data,
         options.steps,
         out,
         train,
-        options.resume,
+        resume,
         options.seed,
         options.checkpoint_interval,
         options.eval_interval,
@@ -87,6 +86,26 @@ def run(options: argparse.Namespace) -> None:
         print(describe_evaluation(out / "log.jsonl"))
 
 
+def _resume_from(out: Path, resume: bool) -> str | bool:
+    """Return what `Trainer` resumes from, and refuse to begin where a run is.
+
+    A run may have been killed before its first checkpoint, or between a checkpoint and the file that names it.
+    """
+    checkpoints = sorted(out.glob("checkpoint-*.safetensors"), key=lambda path: int(path.stem.split("-")[1]))
+    if not resume:
+        if checkpoints:
+            raise Error(f"'{out}' already holds a run; give --resume to go on with it, or another --out", None)
+        return False
+    if (out / "latest").exists():
+        return True
+    if checkpoints:
+        return str(checkpoints[-1])
+    if (out / "log.jsonl").exists():
+        print(f"'{out}' has no checkpoint yet: beginning again", file=sys.stderr)
+        return False
+    raise Error(f"'{out}' holds no run to resume; leave --resume out to begin one", None)
+
+
 def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters]:
     """Load or compile the model; the options override what its file says about training."""
     if options.model.endswith(".so"):
@@ -103,7 +122,11 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
     given: dict[str, Any] = {
         name: getattr(options, name) for name in ("learning_rate", "warmup", "schedule", "microbatches")
     }
-    return model, dataclasses.replace(train, **{name: value for name, value in given.items() if value is not None})
+    train = dataclasses.replace(train, **{name: value for name, value in given.items() if value is not None})
+    if options.warmup is None and train.warmup > options.steps:
+        print(f"warm-up cut from {train.warmup} to the {options.steps} steps of the run", file=sys.stderr)
+        train = dataclasses.replace(train, warmup=options.steps)
+    return model, train
 
 
 def describe_losses(losses: dict[str, dict[str, float | None]]) -> str:
@@ -130,4 +153,6 @@ def describe_evaluation(log: Path) -> str:
     if not found:
         return ""
     heldout = found[-1]["heldout"]
-    return f"held out after step {found[-1]['step']}  {describe_losses(heldout['losses'])}  {heldout['tokens']:,} tokens"
+    return (
+        f"held out after step {found[-1]['step']}  {describe_losses(heldout['losses'])}  {heldout['tokens']:,} tokens"
+    )
