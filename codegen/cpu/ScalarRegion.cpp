@@ -1,7 +1,6 @@
 // Clones the scalar region of a kernel onto vectors. Upstream arith and math operations take vectors as they stand;
-// motley's activations are written out in arith and math here, once for every kernel.
-#include "codegen/cpu/Kernels.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+// motley's activations are written out here, once for every kernel.
+#include "codegen/cpu/KernelBuilder.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -9,55 +8,32 @@
 namespace mlir::motley::codegen {
 namespace {
 
-/// Operations on values of one type, f32 or a vector of it.
-struct Floats {
-  OpBuilder &builder;
-  Location loc;
-  Type type;
+/// 1 / (1 + exp(-x)).
+Val sigmoid(Val x) { return 1.0 / (1.0 + exp(-x)); }
+/// (1 + erf(x / sqrt 2)) / 2, the normal distribution function.
+Val normalCdf(Val x) {
+  Val scaled = x * 0.70710678118654752440;
+  KernelBuilder &k = *x.kernel;
+  return 0.5 * (1.0 + Val(k, math::ErfOp::create(k.builder, k.loc, scaled.value)));
+}
+/// exp(-x^2 / 2) / sqrt(2 pi), its density.
+Val normalDensity(Val x) { return 0.39894228040143267794 * exp(-0.5 * (x * x)); }
 
-  Value constant(double value) {
-    auto element = builder.getF32FloatAttr(value);
-    if (auto vector = dyn_cast<VectorType>(type))
-      return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, element.getValue()));
-    return arith::ConstantOp::create(builder, loc, element);
-  }
-  Value add(Value a, Value b) { return arith::AddFOp::create(builder, loc, a, b); }
-  Value subtract(Value a, Value b) { return arith::SubFOp::create(builder, loc, a, b); }
-  Value multiply(Value a, Value b) { return arith::MulFOp::create(builder, loc, a, b); }
-  Value divide(Value a, Value b) { return arith::DivFOp::create(builder, loc, a, b); }
-  Value negate(Value a) { return arith::NegFOp::create(builder, loc, a); }
-  Value exp(Value a) { return math::ExpOp::create(builder, loc, a); }
-  Value erf(Value a) { return math::ErfOp::create(builder, loc, a); }
-  Value isPositive(Value a) {
-    return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, a, constant(0));
-  }
-  Value select(Value condition, Value a, Value b) { return arith::SelectOp::create(builder, loc, condition, a, b); }
-
-  /// 1 / (1 + exp(-x)).
-  Value sigmoid(Value x) { return divide(constant(1), add(constant(1), exp(negate(x)))); }
-  /// (1 + erf(x / sqrt 2)) / 2, the normal distribution function.
-  Value normalCdf(Value x) {
-    return multiply(constant(0.5), add(constant(1), erf(multiply(x, constant(0.70710678118654752440)))));
-  }
-  /// exp(-x^2 / 2) / sqrt(2 pi), its density.
-  Value normalDensity(Value x) {
-    return multiply(constant(0.39894228040143267794), exp(multiply(constant(-0.5), multiply(x, x))));
-  }
-};
-
-/// The activations of dialect/ModelOps.td. Null for any other operation.
-Value expandActivation(Operation *op, Floats f, Value x) {
-  return TypeSwitch<Operation *, Value>(op)
-      .Case([&](SiluOp) { return f.multiply(x, f.sigmoid(x)); })
+/// The activations of dialect/ModelOps.td, and exp and log as kernels have them. Null for any other operation.
+Val expandFunction(Operation *op, Val x) {
+  return TypeSwitch<Operation *, Val>(op)
+      .Case([&](SiluOp) { return x * sigmoid(x); })
       .Case([&](SiluSlopeOp) {
-        Value s = f.sigmoid(x);
-        return f.multiply(s, f.add(f.constant(1), f.multiply(x, f.subtract(f.constant(1), s))));
+        Val s = sigmoid(x);
+        return s * (1.0 + x * (1.0 - s));
       })
-      .Case([&](GeluOp) { return f.multiply(x, f.normalCdf(x)); })
-      .Case([&](GeluSlopeOp) { return f.add(f.normalCdf(x), f.multiply(x, f.normalDensity(x))); })
-      .Case([&](ReluOp) { return f.select(f.isPositive(x), x, f.constant(0)); })
-      .Case([&](ReluSlopeOp) { return f.select(f.isPositive(x), f.constant(1), f.constant(0)); })
-      .Default(Value());
+      .Case([&](GeluOp) { return x * normalCdf(x); })
+      .Case([&](GeluSlopeOp) { return normalCdf(x) + x * normalDensity(x); })
+      .Case([&](ReluOp) { return select(x > 0.0, x, x.like(0.0)); })
+      .Case([&](ReluSlopeOp) { return select(x > 0.0, x.like(1.0), x.like(0.0)); })
+      .Case([&](math::ExpOp) { return exp(x); })
+      .Case([&](math::LogOp) { return log(x); })
+      .Default(Val());
 }
 
 /// `type` with its scalar type replaced by a vector of the shape that the arguments have.
@@ -81,6 +57,7 @@ FailureOr<SmallVector<Value>> cloneScalarRegion(KernelFrame &frame, ValueRange a
   if (block.getNumArguments() != arguments.size())
     return frame.kernel.emitOpError() << "has a region with " << block.getNumArguments() << " arguments, expected "
                                       << arguments.size();
+  KernelBuilder k(frame);
   OpBuilder &builder = frame.builder;
   Type type = arguments.front().getType();
   IRMapping mapping;
@@ -91,7 +68,7 @@ FailureOr<SmallVector<Value>> cloneScalarRegion(KernelFrame &frame, ValueRange a
       continue;
     }
     Value first = op.getNumOperands() == 0 ? Value() : mapping.lookup(op.getOperand(0));
-    if (Value value = first ? expandActivation(&op, {builder, op.getLoc(), type}, first) : Value()) {
+    if (Val value = first ? expandFunction(&op, Val(k, first)) : Val()) {
       mapping.map(op.getResult(0), value);
       continue;
     }

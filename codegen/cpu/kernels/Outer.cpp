@@ -1,18 +1,23 @@
 // Gradient of the matrices: G[member][panel] (+)= X^T dY over the rows of the member's groups.
 //
-// A unit is one member and one block of panels. Rows are taken in blocks that fit the cache; for each, x is packed in
-// strips of the register tile's rows (columns of x) and dy panel by panel, so that the inner loop reads both in order.
-// The sums of an element go through memory between blocks, which keeps every bit: whatever the block, an element is
-// the old value (or zero) plus its products, row after row, group after group.
+// A unit is one member and one block of panels. For each block of rows, the panels of dy are packed; then x is packed a
+// block of columns at a time, in strips as wide as the register tile is high. So the inner loop reads both in order: a
+// panel of dy lies in the first cache while the strips of x, in the second, pass by. The sums of an element go through
+// memory between blocks, which keeps every bit: whatever the blocks, an element is the old value (or zero) plus its
+// products, row after row, group after group.
 #include "codegen/cpu/kernels/Gemm.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include <set>
 
 namespace mlir::motley::codegen {
 namespace {
 
-/// Rows of a block.
-constexpr int64_t kRowsPerBlock = 128;
+/// A block of x takes 240 KiB when packed, a panel of dy 32 KiB. Columns are strips of 8 as well as of 6.
+constexpr int64_t kRowsPerBlock = 256;
+constexpr int64_t kColumnsPerBlock = 240;
+/// Floats between strips beyond their rows, so that stores to neighbouring strips don't meet in one set of the cache.
+constexpr int64_t kStripPadding = 16;
 
 class OuterEmitter {
 public:
@@ -32,10 +37,12 @@ public:
     offset = k.operand(1 + numRanges);
     add = k.scalar(2 + numRanges);
     gradient = k.operand(3 + numRanges);
-    packedX = k.scratch(k.f32(), {kRowsPerBlock, packedXColumns()});
-    packedPanel = k.scratch(k.f32(), {kRowsPerBlock, kPanelColumns});
+    int64_t numPanels = ranges.totalPanels(), panelsPerBlock = std::min(family.getPanelsPerBlock(), numPanels);
+    // Room for strips of either width, so that scratch is the same at every level.
+    int64_t packedColumns = std::min<int64_t>(kColumnsPerBlock, llvm::alignTo(x.size(1), 8 * 3));
+    packedX = k.scratch(k.f32(), {packedColumns * kRowsPerBlock + packedColumns / 6 * kStripPadding});
+    packedPanels = k.scratch(k.f32(), {panelsPerBlock, kRowsPerBlock, kPanelColumns});
 
-    int64_t panelsPerBlock = family.getPanelsPerBlock(), numPanels = ranges.totalPanels();
     int64_t numBlocks = llvm::divideCeil(numPanels, panelsPerBlock);
     k.units([&](Val unit) {
       Val member = memberOf(unit / numBlocks);
@@ -46,9 +53,6 @@ public:
   }
 
 private:
-  /// Columns of x, padded for the register tile of any level.
-  int64_t packedXColumns() { return llvm::alignTo(x.size(1), 8 * 6); }
-
   /// Members that a group maps to, ascending.
   Val memberOf(Val number) {
     std::set<int64_t> distinct(family.getMap().begin(), family.getMap().end());
@@ -68,55 +72,68 @@ private:
     k.loop(0, family.getMap().size(), 1, [&](Val group) {
       k.when(k.lookUp(family.getMap(), group) == member, [&] {
         Val begin = k.convert(offset.load(group), k.i64()), end = k.convert(offset.load(group + 1), k.i64());
-        k.loop(begin, end, kRowsPerBlock, [&](Val firstRow) {
-          Val numRows = min(end - firstRow, k.index(kRowsPerBlock));
-          packX(firstRow, numRows);
-          k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
-            PanelPlace place = findPanel(k, ranges, cotangents, panel);
-            packPanel(place, firstRow, numRows);
-            addProducts(bankPanel(gradient, member, place.bankPanel), numRows);
-          });
-        });
+        k.loop(begin, end, kRowsPerBlock,
+               [&](Val row) { emitRowBlock(member, firstPanel, lastPanel, row, min(end - row, k.index(kRowsPerBlock))); });
       });
     });
   }
 
-  /// packedX[strip][row][tile.rows] = x[firstRow + row][strip * tile.rows + ...]; strips are kRowsPerBlock rows apart.
-  void packX(Val firstRow, Val numRows) {
-    int64_t width = tile.rows, numColumns = x.size(1);
-    auto copyStrip = [&](Val strip, int64_t columns) {
-      Buffer target = packedX.at(strip * (kRowsPerBlock * width));
-      Val mask = k.firstLanes(columns, 8);
-      k.loop(0, numRows, 1, [&](Val row) {
-        Val values = x.row(firstRow + row).loadVector(strip * width, 8, mask);
-        target.store(values, row * width, mask);
+  void emitRowBlock(Val member, Val firstPanel, Val lastPanel, Val firstRow, Val numRows) {
+    k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
+      packPanel(findPanel(k, ranges, cotangents, panel), firstRow, numRows, packedPanels.row(panel - firstPanel));
+    });
+    auto addColumns = [&](Val firstColumn, int64_t numColumns) {
+      packX(firstRow, numRows, firstColumn, numColumns);
+      k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
+        Val bankPanelNumber = findPanel(k, ranges, cotangents, panel).bankPanel;
+        Buffer target = bankPanel(gradient, member, bankPanelNumber).at(firstColumn * kPanelColumns);
+        Buffer right = packedPanels.row(panel - firstPanel);
+        forEachStrip(numColumns, [&](Val strip, int64_t width) { addStrip(target, strip, width, right, numRows); });
       });
     };
-    k.loop(0, numColumns / width, 1, [&](Val strip) { copyStrip(strip, width); });
-    if (numColumns % width)
-      copyStrip(k.index(numColumns / width), numColumns % width);
+    int64_t whole = x.size(1) / kColumnsPerBlock * kColumnsPerBlock;
+    if (whole)
+      k.loop(0, whole, kColumnsPerBlock, [&](Val firstColumn) { addColumns(firstColumn, kColumnsPerBlock); });
+    if (whole < x.size(1))
+      addColumns(k.index(whole), x.size(1) - whole);
   }
 
   /// Columns from the range's end on become zeros: so do the gradient's padding columns.
-  void packPanel(const PanelPlace &place, Val firstRow, Val numRows) {
+  void packPanel(const PanelPlace &place, Val firstRow, Val numRows, const Buffer &target) {
     k.loop(0, numRows, 1, [&](Val row) {
       Val start = (firstRow + row) * place.numColumns + place.column;
       panelVectors(k, place.column, place.numColumns, ranges.hasPartialPanel(), [&](int64_t column, Val mask) {
-        packedPanel.row(row).store(place.rows.loadVector(start + column, kLanes, mask), column);
+        target.row(row).store(place.rows.loadVector(start + column, kLanes, mask), column);
       });
     });
   }
 
-  void addProducts(const Buffer &target, Val numRows) {
-    int64_t numStrips = x.size(1) / tile.rows, rest = x.size(1) % tile.rows;
-    k.loop(0, numStrips, 1, [&](Val strip) { addStrip(target, strip, tile.rows, numRows); });
-    if (rest)
-      addStrip(target, k.index(numStrips), rest, numRows);
+  /// Strips of tile.rows columns, and the rest.
+  void forEachStrip(int64_t numColumns, function_ref<void(Val strip, int64_t width)> body) {
+    k.loop(0, numColumns / tile.rows, 1, [&](Val strip) { body(strip, tile.rows); });
+    if (numColumns % tile.rows)
+      body(k.index(numColumns / tile.rows), numColumns % tile.rows);
+  }
+  /// [row][tile.rows].
+  Buffer packedStrip(Val strip) { return packedX.at(strip * (kRowsPerBlock * tile.rows + kStripPadding)); }
+
+  /// Row by row: x is read in order, and the strips' lines stay in the first cache until they are full.
+  void packX(Val firstRow, Val numRows, Val firstColumn, int64_t numColumns) {
+    k.loop(0, numRows, 1, [&](Val row) {
+      Buffer source = x.row(firstRow + row).at(firstColumn);
+      forEachStrip(numColumns, [&](Val strip, int64_t width) {
+        Buffer from = source.at(strip * tile.rows), to = packedStrip(strip).at(row * tile.rows);
+        int64_t done = 0;
+        for (int64_t lanes : {8, 4, 2, 1})
+          for (; done + lanes <= width; done += lanes)
+            to.store(from.loadVector(done, lanes), done);
+      });
+    });
   }
 
-  /// target[strip * tile.rows + m][...] += packedX strip^T * packedPanel for m < count.
-  void addStrip(const Buffer &target, Val strip, int64_t count, Val numRows) {
-    Buffer source = packedX.at(strip * (kRowsPerBlock * tile.rows));
+  /// target[strip * tile.rows + m][...] += packed strip^T * panel for m < count.
+  void addStrip(const Buffer &target, Val strip, int64_t count, const Buffer &panel, Val numRows) {
+    Buffer source = packedStrip(strip);
     LeftMatrix left = {{}, tile.rows};
     for (int64_t m = 0; m < count; ++m)
       left.rows.push_back(source.at(k.index(m)));
@@ -128,11 +145,22 @@ private:
       for (int64_t m = 0; m < count; ++m)
         for (int64_t v = 0; v < tile.numVectors(); ++v)
           block.push_back(target.loadVector(place(m, v)));
-      block = multiplyAccumulate(k, block, left, {packedPanel.at(k.index(column)), kPanelColumns}, numRows);
+      prefetch(target.at(place(tile.rows, 0)));
+      block = multiplyAccumulate(k, block, left, {panel.at(k.index(column)), kPanelColumns}, numRows);
       for (int64_t m = 0; m < count; ++m)
         for (int64_t v = 0; v < tile.numVectors(); ++v)
           target.store(block[m * tile.numVectors() + v], place(m, v));
     }
+  }
+
+  /// Asks for the sums of the next strip: the end of a loop is a branch that the processor mistakes, so it cannot load
+  /// them ahead by itself.
+  void prefetch(const Buffer &rows) {
+    constexpr int64_t kFloatsPerLine = 16;
+    for (int64_t m = 0; m < tile.rows; ++m)
+      for (int64_t column = 0; column < tile.columns; column += kFloatsPerLine)
+        LLVM::Prefetch::create(k.builder, k.loc, rows.at(k.index(m * kPanelColumns + column)).pointer, /*rw=*/0,
+                               /*hint=*/3, /*cache=*/1);
   }
 
   plan::OuterAttr family;
@@ -144,7 +172,8 @@ private:
   SmallVector<Buffer> cotangents;
   Val add;
   PanelRanges ranges;
-  Buffer packedX, packedPanel;
+  Buffer packedX;      // [strip][row][tile.rows], strips padded
+  Buffer packedPanels; // [panel of the block][row][32]
 };
 
 } // namespace
