@@ -32,6 +32,19 @@ def HoistGroups : Pass<"motley-hoist-groups", "::mlir::func::FuncOp"> {
   let description = [{
     Tables with the same operands become one, made where its operands are known: at the start of the step for everything that the
     input says (modality, document). Other operations are left alone.
+
+    ```mlir
+    %a = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
+    %x = motley.gather_rows %u by %a : tensor<64x32xf32>, !motley.groups<2, 64>
+    %b = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
+    %y = motley.gather_rows %v by %b : tensor<64x32xf32>, !motley.groups<2, 64>
+    ```
+    becomes
+    ```mlir
+    %a = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
+    %x = motley.gather_rows %u by %a : tensor<64x32xf32>, !motley.groups<2, 64>
+    %y = motley.gather_rows %v by %a : tensor<64x32xf32>, !motley.groups<2, 64>
+    ```
   }];
   let statistics = [Statistic<"numRemoved", "num-removed", "Number of tables removed">];
 }
@@ -43,6 +56,19 @@ def KeepGroupedOrder : Pass<"motley-keep-grouped-order", "::mlir::func::FuncOp">
     the rows are gathered once, every other gather and combine disappears, tables of other partitions are reindexed into the base, and
     rows that the function returns are combined at its end. With one group, slot order is row order and nothing is gathered.
     A function with two such tables is left alone, with a remark.
+
+    ```mlir
+    %s = motley.gather_rows %x by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %t = motley.grouped_matmul @w ranges [0] map [0, 1] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
+    %y = motley.combine_rows %t by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %z = motley.rope %y at %position {heads = 4 : i64, theta = 1.0e4 : f64} : tensor<64x32xf32>, tensor<64xi32>
+    ```
+    becomes, where %x is itself computed from rows in slot order,
+    ```mlir
+    %p = motley.gather_rows %position by %g : tensor<64xi32>, !motley.groups<2, 64>
+    %t = motley.grouped_matmul @w ranges [0] map [0, 1] (%x) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
+    %z = motley.rope %t at %p {heads = 4 : i64, theta = 1.0e4 : f64} : tensor<64x32xf32>, tensor<64xi32>
+    ```
   }];
   let statistics = [Statistic<"numRemoved", "num-removed", "Number of permutations of activations removed">,
                     Statistic<"numFields", "num-fields", "Number of fields gathered">];
@@ -59,6 +85,19 @@ def DeriveFunctions : Pass<"motley-derive-functions", "::mlir::ModuleOp"> {
 
     The loss function itself is consumed; motley.train keeps the names of the losses. Weight decay is switched off for vectors and
     for tables that are looked up. A variable that no function reads is not trained, with a warning.
+
+    ```mlir
+    motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0
+    func.func @loss(fields, %live) -> (tensor<64xf32> {motley.loss = "ce"})
+    ```
+    becomes
+    ```mlir
+    motley.train @loss adamw ... losses ["ce"]
+    func.func @init(%seed: i64 {motley.scalar = "seed"})
+    func.func @eval(fields, %live) -> tensor<1x2xf64>
+    func.func @accumulate(fields, %live, %add: i1 {motley.scalar = "add"}, %n: f32 {motley.scalar = "inverse_normaliser"}) -> tensor<1x2xf64>
+    func.func @update(%rate: f32 {motley.scalar = "learning_rate"}, %step: i64 {motley.scalar = "step"}) -> tensor<1xf32>
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
@@ -69,6 +108,19 @@ def Differentiate : Pass<"motley-differentiate", "::mlir::func::FuncOp"> {
     Walks the operations that the losses depend on backwards; each builds its own adjoint through DifferentiableOpInterface. Cotangents
     of a value with several uses are added in the reverse order of the uses. Forward operations whose results the adjoints
     compute again are removed. An operation on the path that has no adjoint is an error at its line.
+
+    ```mlir
+    %y = motley.grouped_matmul @w ranges [0] map [0, 1] (%x) by %g : ...
+    %ce, %z = motley.grouped_cross_entropy @head(%y) by %g targets %t ...
+    motley.backward (%ce, %z) cotangents (%d, %d) add %add : ...
+    ```
+    becomes
+    ```mlir
+    %y = motley.grouped_matmul @w ranges [0] map [0, 1] (%x) by %g : ...
+    %ce, %z, %dy = motley.grouped_cross_entropy_backward @head(%y) by %g targets %t cotangents %d, %d add %add ...
+    motley.grouped_outer %x, (%dy) into @w ranges [0] map [0, 1] by %g add %add : ...
+    %dx = motley.grouped_matmul transposed @w ranges [0] map [0, 1] (%dy) by %g : ...
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
@@ -84,6 +136,18 @@ def FuseGroupedMatmul : Pass<"motley-fuse-grouped-matmul", "::mlir::ModuleOp"> {
       and up), sums of transposed ones become one that concatenates along K, and grouped_outer of the same rows become one.
 
     A bank is united in the whole module, so all functions agree; a use that can't be fused reads its own ranges of the united bank.
+
+    ```mlir
+    %s:2 = motley.split_groups %x by %g owner [0, 1] : ...
+    %t = motley.grouped_matmul @q.text ranges [0] map [0, -1] (%s#0) by %g : ...
+    %i = motley.grouped_matmul @q.image ranges [0] map [-1, 0] (%s#1) by %g : ...
+    %q = motley.merge_groups %t, %i by %g owner [0, 1] : ...
+    %k = motley.grouped_matmul @k ranges [0] map [0, 1] (%x) by %g : ...
+    ```
+    becomes
+    ```mlir
+    %q, %k = motley.grouped_matmul @q_k ranges [0, 1] map [0, 1] (%x) by %g : ...
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numBranches", "num-branches", "Number of merges of branches removed">,
@@ -97,6 +161,21 @@ def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {
     tensors known before the product. Activations of known values are computed again inside instead of being read. Results that
     nobody reads any more are dropped. Forward operations stay forward: what belongs to the backward is not pulled across the
     losses, so nothing is stored in order to save an activation.
+
+    ```mlir
+    %a:2 = motley.grouped_matmul @gate_up ranges [0, 1] map [0] (%x) by %g : ...
+    %s = motley.silu %a#0 : tensor<64x32xf32>
+    %m = arith.mulf %s, %a#1 : tensor<64x32xf32>
+    ```
+    becomes
+    ```mlir
+    %m = motley.grouped_matmul @gate_up ranges [0, 1] map [0] (%x) by %g : ... epilogue {
+    ^bb0(%gate: f32, %up: f32):
+      %s = motley.silu %gate : f32
+      %p = arith.mulf %s, %up : f32
+      motley.yield %p : f32
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numFused", "num-fused", "Number of elementwise operations fused">];
