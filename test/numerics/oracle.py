@@ -11,14 +11,16 @@ loss sums   sum over the rows of weight * |loss|, from the losses by row at leve
             large numbers (cross-entropy: log-sum-exp minus a logit) counts with 1 + |loss|
 gradients   |gradient| + the root mean square of the variable's non-zero gradients. Sums over rows are as likely to
             cancel in one element as in another, so what is typical of the variable is what goes into each of its
-            elements. Gradients of biases and of gains may cancel as a whole (a bias of keys has gradient 0 under
-            softmax): they also count the root mean square of the gradient of the matrix that they belong to.
+            elements. Some gradients cancel as a whole: what reaches queries and keys is the difference between a
+            row's gradients of its scores and their mean, 0 where a row sees one key alone, and 0 for a bias of keys.
+            They also count the gradients of the values, which are made of the terms of that difference.
 update      exact input, few operations: |value| + what was added, element by element
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -88,6 +90,15 @@ class Compiler:
 
 
 compiler = Compiler()
+
+
+def compiled(text: str, level: str = LEVELS[-1], threads: int = 2) -> mt.CompiledModel:
+    """Return a new session of a model at level 1."""
+    table = compiler.table(text, level)
+    with environment(MOTLEY_LEVEL=level), native.runtime_failures():
+        model = mt.CompiledModel(native.runtime().Artifact.from_table(table, "model"), threads)
+    assert model.level == level
+    return model
 
 
 def run_tool(name: str, *arguments) -> str:
@@ -165,11 +176,8 @@ class Case:
 
     def __init__(self, text, modalities, rows, folder, level=LEVELS[-1], threads=2, seed=3):
         self.text, self.modalities, self.rows, self.folder = text, modalities, rows, Path(folder)
-        with environment(MOTLEY_LEVEL=level, MOTLEY_POISON="1"):
-            with native.runtime_failures():
-                artifact = native.runtime().Artifact.from_table(compiler.table(text, level), "model")
-            self.model = mt.CompiledModel(artifact, threads)
-        assert self.model.level == level
+        with environment(MOTLEY_POISON="1"):
+            self.model = compiled(text, level, threads)
         self.model.initialise(seed)
         self.perturb(seed)
         self.normaliser = weight_sum(rows)
@@ -271,8 +279,10 @@ class Case:
         """What goes into the gradient of a variable, about."""
         expected = np.abs(self.expected[name])
         typical = typical_size(expected)
-        if expected.ndim == 1 and ".bias" in name:
-            typical += typical_size(np.abs(self.expected.get(name.replace(".bias", ""), 0.0)))
+        score = re.fullmatch(r"(.*\b)[qk](_norm)?(\..*)?", name)
+        if score:
+            values = [other for other in self.expected if re.fullmatch(rf"{re.escape(score[1])}v(\..*)?", other)]
+            typical += max(typical_size(np.abs(self.expected[other])) for other in values)
         return expected + typical
 
     def ratio_of_gradient(self, name: str, found: np.ndarray) -> Ratio:
