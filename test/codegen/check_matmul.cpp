@@ -129,6 +129,13 @@ std::string family(const Problem &p, const char *form, int64_t columnBlocks) {
 int64_t blocksOf(int64_t panels, const Shape &shape) {
   return (panels + shape.panelsPerBlock - 1) / shape.panelsPerBlock;
 }
+/// Every range is cut on its own.
+int64_t blocksOfRanges(const Shape &shape) {
+  int64_t count = 0;
+  for (int64_t n : shape.columns)
+    count += blocksOf(panelsOf(n), shape);
+  return count;
+}
 
 /// Sum and sum of magnitudes.
 struct Sum {
@@ -154,7 +161,7 @@ std::vector<Buffer<float>> runForward(Check &check, const Problem &p, const Buff
     results.emplace_back(p.rows * n);
     operands.push_back(results.back());
   }
-  int64_t columnBlocks = blocksOf(p.numPanels, p.shape);
+  int64_t columnBlocks = blocksOfRanges(p.shape);
   check.run(text.make(family(p, "forward", columnBlocks)), operands, numTiles * columnBlocks, 3);
   for (const auto &result : results)
     check.expect(!result.isOverrun(), p.shape.describe() + ": wrote beyond a result");
@@ -326,7 +333,7 @@ KERNEL_CHECK(outer) {
     for (int64_t member : shape.map)
       if (member >= 0)
         isMapped[member] = true;
-    int64_t numUnits = std::count(isMapped.begin(), isMapped.end(), true) * blocksOf(p.numPanels, shape);
+    int64_t numUnits = std::count(isMapped.begin(), isMapped.end(), true) * blocksOfRanges(shape);
     for (bool add : {false, true}) {
       // Where nothing is added, NaN and all are overwritten.
       Buffer<float> before(p.bank.size(), [&](size_t) { return add ? check.uniform() : NAN; });

@@ -95,17 +95,17 @@ private:
   void prepareOuter(plan::OuterAttr family) {
     fillOperands();
     setShape(shapes[0]);
-    int64_t numRanges = family.getPanels().size(), numPanels = 0;
+    int64_t numRanges = family.getPanels().size(), numBlocks = 0;
     for (int64_t i = 0; i < numRanges; ++i) {
       columns += shapes[1 + i][1];
-      numPanels += (shapes[1 + i][1] + 31) / 32;
+      numBlocks += llvm::divideCeil(llvm::divideCeil(shapes[1 + i][1], 32), family.getPanelsPerBlock());
     }
     auto *offset = reinterpret_cast<int32_t *>(slots[1 + numRanges]);
     offset[0] = 0;
     forEachGroup(family.getMap().size(), [&](int64_t group, int64_t, int64_t end) { offset[group + 1] = end; });
     llvm::SmallDenseSet<int64_t> members(family.getMap().begin(), family.getMap().end());
     members.erase(-1);
-    numUnits = members.size() * llvm::divideCeil(numPanels, family.getPanelsPerBlock());
+    numUnits = members.size() * numBlocks;
     slots[2 + numRanges] = 1;
   }
 

@@ -36,25 +36,35 @@ bool PanelRanges::hasPartialPanel() const {
   return llvm::any_of(numColumns, [](int64_t columns) { return columns % kPanelColumns != 0; });
 }
 
-PanelPlace findPanel(KernelBuilder &k, const PanelRanges &ranges, ArrayRef<Buffer> matrices, Val panel) {
-  int64_t begin = ranges.totalPanels();
-  PanelPlace place;
+int64_t countBlocks(const PanelRanges &ranges, int64_t panelsPerBlock) {
+  int64_t count = 0;
+  for (int64_t range = 0; range < ranges.numRanges(); ++range)
+    count += llvm::divideCeil(ranges.numPanels(range), panelsPerBlock);
+  return count;
+}
+
+PanelBlock findBlock(KernelBuilder &k, const PanelRanges &ranges, int64_t panelsPerBlock, ArrayRef<Buffer> matrices,
+                     Val block) {
+  // From the last range to the first: each takes the blocks below where the later ones begin.
+  int64_t firstBlock = countBlocks(ranges, panelsPerBlock);
+  PanelBlock found;
+  Val firstOfFound;
   for (int64_t range = ranges.numRanges() - 1; range >= 0; --range) {
-    begin -= ranges.numPanels(range);
-    Val inRange = panel - begin;
-    PanelPlace here = {inRange + ranges.firstPanel[range], inRange * kPanelColumns, k.index(ranges.numColumns[range]),
-                       matrices[range]};
-    if (!place.bankPanel) {
-      place = here;
-      continue;
-    }
-    Val isLater = panel >= begin + ranges.numPanels(range);
-    place.bankPanel = select(isLater, place.bankPanel, here.bankPanel);
-    place.column = select(isLater, place.column, here.column);
-    place.numColumns = select(isLater, place.numColumns, here.numColumns);
-    place.rows.pointer = select(isLater, place.rows.pointer, here.rows.pointer);
+    Val isLater = block >= firstBlock;
+    firstBlock -= llvm::divideCeil(ranges.numPanels(range), panelsPerBlock);
+    auto take = [&](Val &value, Val here) { value = value ? select(isLater, value, here) : here; };
+    take(firstOfFound, k.index(firstBlock));
+    take(found.end, k.index(ranges.numPanels(range)));
+    take(found.bankPanel, k.index(ranges.firstPanel[range]));
+    take(found.numColumns, k.index(ranges.numColumns[range]));
+    Val pointer = found.rows.pointer;
+    take(pointer, matrices[range].pointer);
+    found.rows = matrices[range];
+    found.rows.pointer = pointer;
   }
-  return place;
+  found.begin = (block - firstOfFound) * panelsPerBlock;
+  found.end = min(found.begin + panelsPerBlock, found.end);
+  return found;
 }
 
 Buffer bankPanel(const Buffer &bank, Val member, Val panel) { return bank.row(member).row(panel); }

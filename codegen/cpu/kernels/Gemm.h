@@ -51,15 +51,18 @@ struct PanelRanges {
   bool hasPartialPanel() const;
 };
 
-/// One panel of one range, known when the kernel runs.
-struct PanelPlace {
-  Val bankPanel;  ///< its number in the bank
-  Val column;     ///< its first column in the range
+/// A column block: panels of one range. Every range is cut on its own, ranges one after the other.
+struct PanelBlock {
+  Val begin, end; ///< panels of the range
+  Val bankPanel;  ///< what the range's panel 0 is in the bank
   Val numColumns; ///< columns of the range
-  Buffer rows;    ///< the row-major matrix of the range, from column 0
+  Buffer rows;    ///< the row-major matrix of the range
 };
-/// Panel number `panel` among all ranges. `matrices` has one row-major matrix per range.
-PanelPlace findPanel(KernelBuilder &k, const PanelRanges &ranges, ArrayRef<Buffer> matrices, Val panel);
+/// Blocks of all ranges.
+int64_t countBlocks(const PanelRanges &ranges, int64_t panelsPerBlock);
+/// Block number `block`. `matrices` has one row-major matrix per range.
+PanelBlock findBlock(KernelBuilder &k, const PanelRanges &ranges, int64_t panelsPerBlock, ArrayRef<Buffer> matrices,
+                     Val block);
 
 /// Panel `panel` of `member` in a bank memref<M x P x K x 32>, as a buffer of K x 32.
 Buffer bankPanel(const Buffer &bank, Val member, Val panel);

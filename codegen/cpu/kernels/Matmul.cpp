@@ -63,32 +63,29 @@ private:
     return success();
   }
 
-  /// The panels of one column block. Forward without an epilogue counts the panels of all ranges, one range after the
-  /// other; with an epilogue those of any one range; transposed has panels of K.
+  /// The panels of one column block: of one of the ranges, of every range where the epilogue sees them together, or of K.
   void emitUnit(const Tile &rows, Val member, Val columnBlock) {
-    int64_t numPanels = ranges.numPanels(0);
-    if (isTransposed)
-      numPanels = llvm::divideCeil(bank.size(2), kPanelColumns);
-    else if (!hasEpilogue)
-      numPanels = ranges.totalPanels();
-    Val first = columnBlock * family.getPanelsPerBlock();
-    k.loop(first, min(first + family.getPanelsPerBlock(), k.index(numPanels)), 1, [&](Val panel) {
+    int64_t perBlock = family.getPanelsPerBlock();
+    if (!isTransposed && !hasEpilogue) {
+      PanelBlock block = findBlock(k, ranges, perBlock, results, columnBlock);
+      return k.loop(block.begin, block.end, 1, [&](Val panel) { emitPlainPanel(rows, member, block, panel); });
+    }
+    int64_t numPanels = isTransposed ? llvm::divideCeil(bank.size(2), kPanelColumns) : ranges.numPanels(0);
+    Val first = columnBlock * perBlock;
+    k.loop(first, min(first + perBlock, k.index(numPanels)), 1, [&](Val panel) {
       if (isTransposed)
         return emitTransposedPanel(rows, member, panel);
-      if (!hasEpilogue)
-        return emitPlainPanel(rows, member, panel);
       emitEpiloguePanel(rows, member, panel);
     });
   }
 
-  void emitPlainPanel(const Tile &rows, Val member, Val panel) {
-    PanelPlace place = findPanel(k, ranges, results, panel);
-    Buffer weights = bankPanel(bank, member, place.bankPanel);
+  void emitPlainPanel(const Tile &rows, Val member, const PanelBlock &block, Val panel) {
+    Buffer weights = bankPanel(bank, member, block.bankPanel + panel);
     forEachRowBlock(rows, [&](Val firstRow, Val numRows) {
       sumBlock(0, numRows, [&](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
         return multiplyForward(zero, leftRows(inputs[0], firstRow, numRows, variant), weights, column);
       });
-      writeOut(firstRow, numRows, place.column, place.numColumns, {place.rows});
+      writeOut(firstRow, numRows, panel * kPanelColumns, block.numColumns, {block.rows});
     });
   }
 

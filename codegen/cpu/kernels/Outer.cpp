@@ -37,17 +37,17 @@ public:
     offset = k.operand(1 + numRanges);
     add = k.scalar(2 + numRanges);
     gradient = k.operand(3 + numRanges);
-    int64_t numPanels = ranges.totalPanels(), panelsPerBlock = std::min(family.getPanelsPerBlock(), numPanels);
+    int64_t panelsPerBlock = family.getPanelsPerBlock(), numBlocks = countBlocks(ranges, panelsPerBlock), widest = 0;
+    for (unsigned i = 0; i < numRanges; ++i)
+      widest = std::max(widest, ranges.numPanels(i));
     // Room for strips of either width, so that scratch is the same at every level.
     int64_t packedColumns = std::min<int64_t>(kColumnsPerBlock, llvm::alignTo(x.size(1), 8 * 3));
     packedX = k.scratch(k.f32(), {packedColumns * kRowsPerBlock + packedColumns / 6 * kStripPadding});
-    packedPanels = k.scratch(k.f32(), {panelsPerBlock, kRowsPerBlock, kPanelColumns});
+    packedPanels = k.scratch(k.f32(), {std::min(panelsPerBlock, widest), kRowsPerBlock, kPanelColumns});
 
-    int64_t numBlocks = llvm::divideCeil(numPanels, panelsPerBlock);
     k.units([&](Val unit) {
       Val member = memberOf(unit / numBlocks);
-      Val first = (unit % numBlocks) * panelsPerBlock;
-      emitUnit(member, first, min(first + panelsPerBlock, k.index(numPanels)));
+      emitUnit(member, findBlock(k, ranges, panelsPerBlock, cotangents, unit % numBlocks));
     });
     return k.scratchBytes();
   }
@@ -61,11 +61,10 @@ private:
     return k.lookUp(members, number);
   }
 
-  void emitUnit(Val member, Val firstPanel, Val lastPanel) {
+  void emitUnit(Val member, const PanelBlock &block) {
     k.when(add == 0, [&] {
-      k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
-        PanelPlace place = findPanel(k, ranges, cotangents, panel);
-        Buffer target = bankPanel(gradient, member, place.bankPanel);
+      k.loop(block.begin, block.end, 1, [&](Val panel) {
+        Buffer target = bankPanel(gradient, member, block.bankPanel + panel);
         k.columns(x.size(1) * kPanelColumns, [&](Val element, Val) { target.store(k.zeros(), element); });
       });
     });
@@ -73,21 +72,18 @@ private:
       k.when(k.lookUp(family.getMap(), group) == member, [&] {
         Val begin = k.convert(offset.load(group), k.i64()), end = k.convert(offset.load(group + 1), k.i64());
         k.loop(begin, end, kRowsPerBlock,
-               [&](Val row) { emitRowBlock(member, firstPanel, lastPanel, row, min(end - row, k.index(kRowsPerBlock))); });
+               [&](Val row) { emitRowBlock(member, block, row, min(end - row, k.index(kRowsPerBlock))); });
       });
     });
   }
 
-  void emitRowBlock(Val member, Val firstPanel, Val lastPanel, Val firstRow, Val numRows) {
-    k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
-      packPanel(findPanel(k, ranges, cotangents, panel), firstRow, numRows, packedPanels.row(panel - firstPanel));
-    });
+  void emitRowBlock(Val member, const PanelBlock &block, Val firstRow, Val numRows) {
+    k.loop(block.begin, block.end, 1, [&](Val panel) { packPanel(block, panel, firstRow, numRows); });
     auto addColumns = [&](Val firstColumn, int64_t numColumns) {
       packX(firstRow, numRows, firstColumn, numColumns);
-      k.loop(firstPanel, lastPanel, 1, [&](Val panel) {
-        Val bankPanelNumber = findPanel(k, ranges, cotangents, panel).bankPanel;
-        Buffer target = bankPanel(gradient, member, bankPanelNumber).at(firstColumn * kPanelColumns);
-        Buffer right = packedPanels.row(panel - firstPanel);
+      k.loop(block.begin, block.end, 1, [&](Val panel) {
+        Buffer target = bankPanel(gradient, member, block.bankPanel + panel).at(firstColumn * kPanelColumns);
+        Buffer right = packedPanels.row(panel - block.begin);
         forEachStrip(numColumns, [&](Val strip, int64_t width) { addStrip(target, strip, width, right, numRows); });
       });
     };
@@ -99,11 +95,13 @@ private:
   }
 
   /// Columns from the range's end on become zeros: so do the gradient's padding columns.
-  void packPanel(const PanelPlace &place, Val firstRow, Val numRows, const Buffer &target) {
+  void packPanel(const PanelBlock &block, Val panel, Val firstRow, Val numRows) {
+    Buffer target = packedPanels.row(panel - block.begin);
+    Val firstColumn = panel * kPanelColumns;
     k.loop(0, numRows, 1, [&](Val row) {
-      Val start = (firstRow + row) * place.numColumns + place.column;
-      panelVectors(k, place.column, place.numColumns, ranges.hasPartialPanel(), [&](int64_t column, Val mask) {
-        target.row(row).store(place.rows.loadVector(start + column, kLanes, mask), column);
+      Val start = (firstRow + row) * block.numColumns + firstColumn;
+      panelVectors(k, firstColumn, block.numColumns, ranges.hasPartialPanel(), [&](int64_t column, Val mask) {
+        target.row(row).store(block.rows.loadVector(start + column, kLanes, mask), column);
       });
     });
   }
