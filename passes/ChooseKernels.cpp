@@ -1,5 +1,5 @@
-// Writes how each kernel is cut on the operation that becomes it. Lower-to-plan only reads, so a choice can be seen in the IR,
-// tested, and tried by hand.
+// Writes how each kernel is cut on the operation that becomes it. Lower-to-plan only reads, so a choice can be seen in
+// the IR, tested, and tried by hand.
 #include "passes/KernelChoice.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -43,24 +43,24 @@ struct Chooser {
 
   ChoiceAttr forward(int64_t rows, ArrayRef<int64_t> columns, bool hasEpilogue) {
     int64_t panels = hasEpilogue ? numPanels(columns.front()) : sumPanels(columns);
-    int64_t perBlock = choosePanelsPerBlock(ceilDiv(rows, kForwardRowTile), panels, wantedUnits, [&](int64_t number) {
-      return forwardColumnBlocks(columns, number, hasEpilogue);
-    });
+    int64_t perBlock =
+        choosePanelsPerBlock(kProductBlocks, ceilDiv(rows, kForwardRowTile), panels, wantedUnits,
+                             [&](int64_t number) { return forwardColumnBlocks(columns, number, hasEpilogue); });
     return ChoiceAttr::get(context, kForwardRowTile, perBlock);
   }
 
   ChoiceAttr transposed(int64_t rows, int64_t columns) {
     int64_t rowTile = std::min(rows, kTransposedRowTile);
-    int64_t perBlock = choosePanelsPerBlock(ceilDiv(rows, rowTile), numPanels(columns), wantedUnits, [&](int64_t number) {
-      return transposedColumnBlocks(columns, number);
-    });
+    int64_t perBlock = choosePanelsPerBlock(kProductBlocks, ceilDiv(rows, rowTile), numPanels(columns), wantedUnits,
+                                            [&](int64_t number) { return transposedColumnBlocks(columns, number); });
     return ChoiceAttr::get(context, rowTile, perBlock);
   }
 
   ChoiceAttr outer(int64_t members, ArrayRef<int64_t> columns) {
-    int64_t perBlock = choosePanelsPerBlock(members, sumPanels(columns), wantedUnits, [&](int64_t number) {
-      return forwardColumnBlocks(columns, number, /*hasEpilogue=*/false);
-    });
+    int64_t perBlock =
+        choosePanelsPerBlock(kOuterBlocks, members, sumPanels(columns), wantedUnits, [&](int64_t number) {
+          return forwardColumnBlocks(columns, number, /*hasEpilogue=*/false);
+        });
     return ChoiceAttr::get(context, 0, perBlock);
   }
 

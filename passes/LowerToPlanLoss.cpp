@@ -1,5 +1,5 @@
-// Losses. The logits of all rows are never there at once: a window of rows after the other goes through the head, forward and
-// backward, in one short buffer that the kernels see as rows [begin, end) of a long one.
+// Losses. The logits of all rows are never there at once: a window of rows after the other goes through the head,
+// forward and backward, in one short buffer that the kernels see as rows [begin, end) of a long one.
 #include "passes/KernelChoice.h"
 #include "passes/LowerToPlan.h"
 
@@ -11,9 +11,9 @@ namespace {
 
 /// The adjoint's part of a cross-entropy.
 struct HeadBackward {
-  Value dce, dz;      ///< buffers of the cotangents
-  Value dinput;       ///< buffer of the input's cotangent
-  Value add;          ///< whether the first window adds to the head's gradient
+  Value dce, dz; ///< buffers of the cotangents
+  Value dinput;  ///< buffer of the input's cotangent
+  Value add;     ///< whether the first window adds to the head's gradient
 };
 
 /// Lowers one cross-entropy, window after window.
@@ -40,7 +40,8 @@ private:
   int64_t inputs() { return bank.getRangeType(0).getDimSize(0); }
   int64_t columns() { return bank.getRangeType(0).getDimSize(1); }
 
-  void lowerWindow(int64_t begin, int64_t end, Value logits, Value targets, Value ce, Value z, const HeadBackward *backward) {
+  void lowerWindow(int64_t begin, int64_t end, Value logits, Value targets, Value ce, Value z,
+                   const HeadBackward *backward) {
     Value offset = step.alloc(loc, {table.numGroups + 1}, IntegerType::get(step.context(), 32));
     step.launch(loc, {plan::ClampOffsetsAttr::get(step.context(), begin, end), {reads(table.offset), writes(offset)}});
     Value rows = step.window(loc, logits, begin, numRows);
@@ -73,7 +74,8 @@ private:
 
   /// The rows of one window times the head, or its transpose.
   void multiply(MatmulForm form, plan::ChoiceAttr cut, Value from, Value to, Value offset, int64_t height) {
-    TileList tiles = step.tiles(loc, offset, height, cut.getRowTile());
+    // A list for a full window, so that a short last one shares the kernels of the others.
+    TileList tiles = step.tiles(loc, offset, choice.getWindow(), cut.getRowTile());
     int64_t perBlock = cut.getPanelsPerBlock();
     int64_t blocks = form == MatmulForm::forward ? forwardColumnBlocks(columns(), perBlock, false)
                                                  : transposedColumnBlocks(inputs(), perBlock);

@@ -1,5 +1,6 @@
-// Lifetimes to offsets. Buffers are placed one by one, largest first, at the lowest place that is free for their whole life: the
-// large ones decide the size of the arena, and the small ones fill the gaps (greedy by size; arXiv 2001.03288, section 5.2).
+// Lifetimes to offsets. Buffers are placed one by one, largest first, at the lowest place that is free for their whole
+// life: the large ones decide the size of the arena, and the small ones fill the gaps (greedy by size; arXiv
+// 2001.03288, section 5.2).
 #include "passes/Passes.h"
 #include "passes/StepLiveness.h"
 
@@ -70,7 +71,8 @@ private:
     for (Value operand : launch.getArgs()) {
       auto input = operand.getDefiningOp<plan::AllocOp>();
       // Later buffers have joined the place where its last launch is not this one.
-      if (!input || input == buffer || !home.contains(input) || !mayOverwrite(launch, kernel, operand, buffer.getBuffer()))
+      if (!input || input == buffer || !home.contains(input) ||
+          !mayOverwrite(launch, kernel, operand, buffer.getBuffer()))
         continue;
       size_t place = home.lookup(input);
       if (places[place].interval.last == interval.first && places[place].buffers.back() == input)
@@ -82,7 +84,9 @@ private:
   /// Places everything; returns the bytes of the arena.
   int64_t assignOffsets(std::vector<Place> &places) {
     SmallVector<Place *> order = llvm::map_to_vector(places, [](Place &place) { return &place; });
-    llvm::stable_sort(order, [](const Place *a, const Place *b) { return a->bytes > b->bytes; });
+    // Equal ones in the order of their first launch, which is theirs in `places`.
+    llvm::sort(order,
+               [](const Place *a, const Place *b) { return a->bytes != b->bytes ? a->bytes > b->bytes : a < b; });
     SmallVector<Place *> placed; // in the order of their offsets
     int64_t arena = 0;
     for (Place *place : order) {
@@ -96,8 +100,9 @@ private:
       }
       place->offset = offset;
       arena = std::max(arena, offset + place->bytes);
-      placed.insert(llvm::upper_bound(placed, place, [](const Place *a, const Place *b) { return a->offset < b->offset; }),
-                    place);
+      placed.insert(
+          llvm::upper_bound(placed, place, [](const Place *a, const Place *b) { return a->offset < b->offset; }),
+          place);
     }
     return arena;
   }

@@ -57,7 +57,7 @@ def ChooseKernels : Pass<"motley-choose-kernels", "::mlir::ModuleOp"> {
     %y = motley.grouped_matmul @o ranges [0] map [0, 0] (%x) by %g {plan.choice = #plan.choice<row_tile = 128, panels_per_block = 4>} : ...
     ```
   }];
-  let options = [Option<"wantedUnits", "wanted-units", "int64_t", "64",
+  let options = [Option<"wantedUnits", "wanted-units", "int64_t", "32",
                         "units that a launch should have at least, where the shape allows it">];
   let dependentDialects = ["::mlir::plan::PlanDialect"];
 }

@@ -18,14 +18,16 @@ func.func @products(%x: tensor<2048x512xf32>, %few: tensor<64x512xf32>, %add: i1
   // FEW: grouped_matmul
   // FEW: grouped_matmul {{.*}}plan.choice = #plan.choice<row_tile = 128, panels_per_block = 4>
   %z = motley.grouped_matmul @bank.w ranges [0] map [0] (%few) by %f : (tensor<64x512xf32>, !motley.groups<1, 64>) -> tensor<64x512xf32>
-  // CHECK: grouped_matmul transposed {{.*}}plan.choice = #plan.choice<row_tile = 512, panels_per_block = 1>
+  // CHECK: grouped_matmul transposed {{.*}}plan.choice = #plan.choice<row_tile = 512, panels_per_block = 2>
   %d = motley.grouped_matmul transposed @bank.w ranges [0] map [0] (%y) by %g : (tensor<2048x512xf32>, !motley.groups<1, 2048>) -> tensor<2048x512xf32>
   // A block of two panels, of which the second is half empty: no wider block pays.
   // CHECK: grouped_matmul {{.*}}plan.choice = #plan.choice<row_tile = 128, panels_per_block = 1>
   // FEW: grouped_matmul transposed
   // FEW: grouped_matmul {{.*}}plan.choice = #plan.choice<row_tile = 128, panels_per_block = 2>
   %v = motley.grouped_matmul @bank.v ranges [0] map [0] (%d) by %g : (tensor<2048x512xf32>, !motley.groups<1, 2048>) -> tensor<2048x48xf32>
-  // CHECK: grouped_outer {{.*}}plan.choice = #plan.choice<row_tile = 0, panels_per_block = 1>
+  // Blocks of an outer product stay wide, though that gives few units.
+  // CHECK: grouped_outer {{.*}}plan.choice = #plan.choice<row_tile = 0, panels_per_block = 4>
+  // FEW: grouped_outer {{.*}}plan.choice = #plan.choice<row_tile = 0, panels_per_block = 8>
   motley.grouped_outer %x, (%y) into @bank.w ranges [0] map [0] by %g add %add : tensor<2048x512xf32>, (tensor<2048x512xf32>), !motley.groups<1, 2048>
   return %d, %z, %v : tensor<2048x512xf32>, tensor<64x512xf32>, tensor<2048x48xf32>
 }
@@ -43,7 +45,7 @@ func.func @head(%x: tensor<64x32xf32>, %target: tensor<64xi32>, %live: i32) -> (
   // CHECK-NOT: plan.choice
   %g = motley.group_by live %live : (i32) -> !motley.groups<1, 64>
   %n = arith.addf %x, %x : tensor<64x32xf32>
-  // CHECK: grouped_cross_entropy {{.*}}#plan.head_choice<window = 64, forward = <row_tile = 128, panels_per_block = 1>, transposed = <row_tile = 64, panels_per_block = 1>, outer = <row_tile = 0, panels_per_block = 1>>
+  // CHECK: grouped_cross_entropy {{.*}}#plan.head_choice<window = 64, forward = <row_tile = 128, panels_per_block = 1>, transposed = <row_tile = 64, panels_per_block = 1>, outer = <row_tile = 0, panels_per_block = 4>>
   %ce, %z = motley.grouped_cross_entropy @bank.w(%n) by %g targets %target {z_loss = 0.0 : f64} : (tensor<64x32xf32>, !motley.groups<1, 64>, tensor<64xi32>) -> (tensor<64xf32>, tensor<64xf32>)
   // CHECK: #plan.choice<row_tile = 16, panels_per_block = 3>
   %y = motley.grouped_matmul @bank.w ranges [0] map [0] (%n) by %g {plan.choice = #plan.choice<row_tile = 16, panels_per_block = 3>} : (tensor<64x32xf32>, !motley.groups<1, 64>) -> tensor<64x128xf32>

@@ -73,7 +73,7 @@ motley.bank @bank.qk [[@text.q, @text.k], [@image.q, @image.k]]
 // CHECK: plan.kernel @matmul_0 #plan.matmul<forward, panels = [0, 2], map = [0, 1], panels_per_block = 1, column_blocks = 4> [memref<64x32xf32>, memref<2x4x32x32xf32>, memref<3x3xi32>, memref<64x40xf32>, memref<64x64xf32>] access [read, read, read, write, write]
 // CHECK: plan.kernel @tiles_1 #plan.tiles<row_tile = 64>
 // CHECK: plan.kernel @matmul_1 #plan.matmul<transposed, panels = [2], map = [1, -1], panels_per_block = 1, column_blocks = 1> [memref<64x64xf32>, memref<2x4x32x32xf32>, memref<3x3xi32>, memref<64x32xf32>, memref<64x32xf32>] access [read, read, read, read, write] body {
-// CHECK: plan.kernel @outer_0 #plan.outer<panels = [0, 2], map = [0, 1], panels_per_block = 1> [memref<64x32xf32>, memref<64x40xf32>, memref<64x64xf32>, memref<3xi32>, i1, memref<2x4x32x32xf32>] access [read, read, read, read, read, read_write]
+// CHECK: plan.kernel @outer_0 #plan.outer<panels = [0, 2], map = [0, 1], panels_per_block = 4> [memref<64x32xf32>, memref<64x40xf32>, memref<64x64xf32>, memref<3xi32>, i1, memref<2x4x32x32xf32>] access [read, read, read, read, read, read_write]
 // CHECK-LABEL: plan.step @products
 // CHECK-DAG: %[[MODALITY:.*]] = plan.field modality : memref<64xi32>
 // CHECK-DAG: %[[LIVE:.*]] = plan.scalar "live" : i32
@@ -86,7 +86,7 @@ motley.bank @bank.qk [[@text.q, @text.k], [@image.q, @image.k]]
 // CHECK: plan.launch @matmul_0(%[[X]], %[[W]], %[[LIST]], %[[Q:.*]], %[[K:.*]]) count %[[COUNT]] factor 4 {bytes = {{[0-9]+}} : i64, flops = 425984 : i64}
 // CHECK: plan.launch @tiles_1(%[[OFFSET]], %[[LIST64:.*]], %[[COUNT64:.*]]) factor 1
 // CHECK: plan.launch @matmul_1(%[[K]], %[[W]], %[[LIST64]], %[[X]], %[[D:.*]]) count %[[COUNT64]] factor 1
-// CHECK: plan.launch @outer_0(%[[X]], %[[Q]], %[[K]], %[[OFFSET]], %[[ADD]], %[[G]]) factor 8
+// CHECK: plan.launch @outer_0(%[[X]], %[[Q]], %[[K]], %[[OFFSET]], %[[ADD]], %[[G]]) factor 4
 // CHECK-NOT: @tiles_
 // CHECK: plan.launch @matmul_0(%[[D]], %[[W]], %[[LIST]]
 func.func @products(%x: tensor<64x32xf32>, %modality: tensor<64xi32> {motley.field = #motley.field<modality>}, %live: i32 {motley.field = #motley.field<live>}, %add: i1 {motley.scalar = "add"}) -> (tensor<64x40xf32>, tensor<64x64xf32>) {
