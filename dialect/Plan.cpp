@@ -83,7 +83,8 @@ static LogicalResult verifyRegion(KernelOp kernel, size_t numArguments, size_t n
     return kernel.emitOpError("has a region that takes or yields other types than f32");
   if (block.getNumArguments() != numArguments || yield.getNumOperands() != numResults)
     return kernel.emitOpError() << "has a region that takes " << block.getNumArguments() << " and yields "
-                                << yield.getNumOperands() << " values, expected " << numArguments << " and " << numResults;
+                                << yield.getNumOperands() << " values, expected " << numArguments << " and "
+                                << numResults;
   return success();
 }
 
@@ -98,7 +99,8 @@ static LogicalResult verifyMap(KernelOp kernel, MapAttr map) {
   return verifyRegion(kernel, map.getNumInputs(), numOperands - map.getNumInputs());
 }
 
-/// #plan.matmul<forward, panels = [0, 16], ...> with one result, or with an epilogue that does not take every accumulator.
+/// #plan.matmul<forward, panels = [0, 16], ...> with one result, or with an epilogue that does not take every
+/// accumulator.
 static LogicalResult verifyMatmul(KernelOp kernel, MatmulAttr matmul) {
   size_t numRanges = matmul.getPanels().size();
   bool isForward = matmul.getForm() == MatmulForm::forward;
@@ -113,8 +115,9 @@ static LogicalResult verifyMatmul(KernelOp kernel, MatmulAttr matmul) {
   }
   size_t expected = numInputs + 2 + numExtras + numResults;
   if (numRanges == 0 || numOperands != expected)
-    return kernel.emitOpError() << "has " << numOperands << " operands, expected " << numInputs << " inputs, bank, tiles, "
-                                << numExtras << " extras and " << numResults << " results of " << numRanges << " ranges";
+    return kernel.emitOpError() << "has " << numOperands << " operands, expected " << numInputs
+                                << " inputs, bank, tiles, " << numExtras << " extras and " << numResults
+                                << " results of " << numRanges << " ranges";
   return success();
 }
 

@@ -19,8 +19,8 @@ inline constexpr int64_t kPanelColumns = 32;
 /// Alignment of every buffer of the arena, in bytes.
 inline constexpr int64_t kBufferAlignment = 64;
 
-/// How a bank lies in memory: matrices in panels [member][panel][row][32], ranges one after the other, each filled up to whole
-/// panels; a table [row][column]; vectors [member][element]. The bank's layout must be assigned.
+/// How a bank lies in memory: matrices in panels [member][panel][row][32], ranges one after the other, each filled up
+/// to whole panels; a table [row][column]; vectors [member][element]. The bank's layout must be assigned.
 MemRefType getStorageType(motley::BankOp bank);
 /// The panel where a range of a bank in panels starts.
 int64_t getFirstPanel(motley::BankOp bank, int64_t range);

@@ -1,5 +1,5 @@
-// Gives every bank of matrices one packed form. A bank has one form over all functions of the module, because its storage is
-// one buffer that outlives them; so a table cannot be a factor of a product as well.
+// Gives every bank of matrices one packed form. A bank has one form over all functions of the module, because its
+// storage is one buffer that outlives them; so a table cannot be a factor of a product as well.
 #include "passes/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -22,10 +22,12 @@ struct Use {
 /// The use of a bank of matrices that decides its form; none for operations that take any form.
 std::optional<Use> findUse(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<Use>>(op)
-      .Case<GroupedMatmulOp, GroupedOuterOp, GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp>(
-          [](auto typed) { return Use{typed.getBankAttr(), Layout::panels}; })
-      .Case<GroupedEmbeddingOp, GroupedEmbeddingBackwardOp>(
-          [](auto typed) { return Use{typed.getBankAttr(), Layout::rows}; })
+      .Case<GroupedMatmulOp, GroupedOuterOp, GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp>([](auto typed) {
+        return Use{typed.getBankAttr(), Layout::panels};
+      })
+      .Case<GroupedEmbeddingOp, GroupedEmbeddingBackwardOp>([](auto typed) {
+        return Use{typed.getBankAttr(), Layout::rows};
+      })
       .Default([](Operation *) { return std::nullopt; });
 }
 
@@ -55,9 +57,9 @@ private:
       if (isNew || entry->second.second == use->layout)
         return;
       // motley.grouped_embedding @b ... and motley.grouped_matmul @b ...
-      InFlightDiagnostic error = op->emitOpError() << "bank " << use->bank << " is " << describe(use->layout)
-                                                   << " here and " << describe(entry->second.second)
-                                                   << " elsewhere; use two variables, one for each";
+      InFlightDiagnostic error = op->emitOpError()
+                                 << "bank " << use->bank << " is " << describe(use->layout) << " here and "
+                                 << describe(entry->second.second) << " elsewhere; use two variables, one for each";
       error.attachNote(entry->second.first->getLoc()) << describe(entry->second.second) << " here";
       hasFailed = true;
     });
@@ -70,7 +72,8 @@ private:
     auto found = uses.find(bank);
     Layout layout = found == uses.end() ? bank.getLayout().value_or(Layout::panels) : found->second.second;
     if (bank.getLayout().value_or(layout) != layout)
-      return bank.emitOpError() << "has layout " << stringifyLayout(*bank.getLayout()) << " and is " << describe(layout);
+      return bank.emitOpError() << "has layout " << stringifyLayout(*bank.getLayout()) << " and is "
+                                << describe(layout);
     if (layout == Layout::rows && (bank.getNumMembers() > 1 || bank.getNumRanges() > 1))
       return bank.emitOpError() << "is a table and lists " << bank.getNumMembers() << " members of "
                                 << bank.getNumRanges() << " ranges, expected one variable";

@@ -1,5 +1,5 @@
-// Functions of level 2 become plan.steps. This file holds the border of a function (arguments, results) and the table of
-// operations; each operation's lowering looks at that operation alone.
+// Functions of level 2 become plan.steps. This file holds the border of a function (arguments, results) and the table
+// of operations; each operation's lowering looks at that operation alone.
 #include "passes/LowerToPlan.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -108,23 +108,25 @@ private:
     else if (type.isF32() || type.isInteger(1) || type.isInteger(32) || type.isInteger(64))
       step.bind(op.getResult(), step.constant(cast<TypedAttr>(op.getValue())));
     else
-      return op.emitOpError() << "of type " << type << " has no place in a plan; expected a scalar, or a tensor of one f32";
+      return op.emitOpError() << "of type " << type
+                              << " has no place in a plan; expected a scalar, or a tensor of one f32";
     return success();
   }
 
   LogicalResult lowerOperation(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp, GroupedMatmulOp, GroupedOuterOp,
-              GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp, GroupedEmbeddingOp,
-              GroupedEmbeddingBackwardOp, MapOp, ScaleOp, GroupedAttentionOp, GroupedAttentionBackwardOp,
-              GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp, LossSumsOp, InitialiseOp, GradientNormOp, AdamWOp>(
-            [&](auto typed) { return lower(typed, step); })
+        .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp, GroupedMatmulOp,
+              GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp,
+              GroupedEmbeddingOp, GroupedEmbeddingBackwardOp, MapOp, ScaleOp, GroupedAttentionOp,
+              GroupedAttentionBackwardOp, GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp, LossSumsOp,
+              InitialiseOp, GradientNormOp, AdamWOp>([&](auto typed) { return lower(typed, step); })
         .Case<arith::ConstantOp>([&](auto constant) { return lowerConstant(constant); })
         .Default([&](Operation *other) -> LogicalResult {
           if (other->hasTrait<OpTrait::Elementwise>())
             return lowerElementwise(other, step);
-          return other->emitOpError("has no kernel; the plan knows grouped operations, elementwise operations on f32 and "
-                                    "constants");
+          return other->emitOpError(
+              "has no kernel; the plan knows grouped operations, elementwise operations on f32 and "
+              "constants");
         });
   }
 

@@ -36,11 +36,11 @@ inline Operand updates(Value value) { return {value, plan::Access::read_write}; 
 struct Launch {
   Attribute family;
   SmallVector<Operand> operands;
-  Value count = nullptr;   ///< memref<1xi32> that the number of units is multiplied by, or null
-  int64_t factor = 1;      ///< units
-  int64_t flops = 0;       ///< upper bound, all rows being live
-  int64_t bytes = -1;      ///< upper bound; -1: every buffer once, twice where it is read and written
-  Region *body = nullptr;  ///< scalar region; taken over where the kernel is new
+  Value count = nullptr;  ///< memref<1xi32> that the number of units is multiplied by, or null
+  int64_t factor = 1;     ///< units
+  int64_t flops = 0;      ///< upper bound, all rows being live
+  int64_t bytes = -1;     ///< upper bound; -1: every buffer once, twice where it is read and written
+  Region *body = nullptr; ///< scalar region; taken over where the kernel is new
 };
 
 /// The kernels of the module: one for each distinct family, operand types, accesses and region.
@@ -147,8 +147,8 @@ int64_t numElements(Value shaped);
 /// Operations of a scalar region, its terminator aside: its FLOPs for each element.
 int64_t countOperations(Region &region);
 
-/// Copies the single block of `from` into the empty `to`. Scalars of the function that it captures become further arguments, in the
-/// order of `captured`; constants are copied.
+/// Copies the single block of `from` into the empty `to`. Scalars of the function that it captures become further
+/// arguments, in the order of `captured`; constants are copied.
 LogicalResult cloneScalarRegion(Region &from, Region &to, SmallVectorImpl<Value> &captured);
 
 // Tables and movement of rows: LowerToPlanTables.cpp.

@@ -1,8 +1,8 @@
 // Buffers, declarations and launches of a plan.step, and the kernels that launches share.
-#include "passes/KernelChoice.h"
-#include "passes/LowerToPlan.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "passes/KernelChoice.h"
+#include "passes/LowerToPlan.h"
 
 using namespace mlir;
 using namespace mlir::motley;
@@ -126,8 +126,8 @@ Value StepBuilder::window(Location loc, Value buffer, int64_t begin, int64_t num
 Value StepBuilder::state(BankOp bank, plan::Slot slot) {
   Value &place = states[{bank, static_cast<unsigned>(slot)}];
   if (!place)
-    place = declare<plan::StateOp>(bank.getLoc(), plan::getStorageType(bank), FlatSymbolRefAttr::get(bank.getSymNameAttr()),
-                                   plan::SlotAttr::get(context(), slot));
+    place = declare<plan::StateOp>(bank.getLoc(), plan::getStorageType(bank),
+                                   FlatSymbolRefAttr::get(bank.getSymNameAttr()), plan::SlotAttr::get(context(), slot));
   return place;
 }
 
@@ -187,10 +187,11 @@ void StepBuilder::launch(Location loc, const Launch &launch) {
     for (const Operand &operand : launch.operands)
       bytes += operandBytes(operand);
   }
-  SmallVector<Value> arguments = llvm::map_to_vector(launch.operands, [](const Operand &operand) { return operand.value; });
+  SmallVector<Value> arguments =
+      llvm::map_to_vector(launch.operands, [](const Operand &operand) { return operand.value; });
   plan::KernelOp kernel = kernels.get(loc, launch);
-  plan::LaunchOp::create(builder, loc, kernel.getSymName(), arguments, launch.count,
-                         launch.factor, launch.flops, bytes);
+  plan::LaunchOp::create(builder, loc, kernel.getSymName(), arguments, launch.count, launch.factor, launch.flops,
+                         bytes);
   ++numLaunches;
   totalFlops += launch.flops;
   totalBytes += bytes;
@@ -246,7 +247,8 @@ LogicalResult mlir::motley::cloneScalarRegion(Region &from, Region &to, SmallVec
         mapping.map(value, builder.clone(*definition)->getResult(0));
       } else {
         if (!value.getType().isF32())
-          return op.emitOpError() << "uses a value of type " << value.getType() << " from outside its region, expected f32";
+          return op.emitOpError() << "uses a value of type " << value.getType()
+                                  << " from outside its region, expected f32";
         captured.push_back(value);
         mapping.map(value, block.addArgument(value.getType(), value.getLoc()));
       }

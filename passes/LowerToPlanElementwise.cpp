@@ -1,5 +1,5 @@
-// Elementwise operations become map kernels. Constants go into the region; scalars that are known when the step runs are
-// operands of the kernel.
+// Elementwise operations become map kernels. Constants go into the region; scalars that are known when the step runs
+// are operands of the kernel.
 #include "passes/KernelChoice.h"
 #include "passes/LowerToPlan.h"
 
@@ -53,7 +53,8 @@ LogicalResult mlir::motley::lower(MapOp op, StepBuilder &step) {
   SmallVector<Value> inputs = llvm::map_to_vector(op.getInputs(), [&](Value input) { return step.buffer(input); });
   for (Value scalar : captured)
     inputs.push_back(step.scalar(scalar));
-  SmallVector<Value> outputs = llvm::map_to_vector(op.getResults(), [&](Value result) { return step.destination(result); });
+  SmallVector<Value> outputs =
+      llvm::map_to_vector(op.getResults(), [&](Value result) { return step.destination(result); });
   launchMap(op.getLoc(), inputs, outputs, body, step);
   return success();
 }
@@ -90,10 +91,12 @@ LogicalResult mlir::motley::lowerElementwise(Operation *op, StepBuilder &step) {
     inputs.push_back(step.buffer(operand));
     scalars.push_back(addScalar(body, op->getLoc()));
   }
-  OperationState state(op->getLoc(), op->getName(), scalars, SmallVector<Type>(op->getNumResults(), f32), op->getAttrs());
+  OperationState state(op->getLoc(), op->getName(), scalars, SmallVector<Type>(op->getNumResults(), f32),
+                       op->getAttrs());
   Operation *scalar = builder.create(state);
   yield(body, scalar->getResults(), op->getLoc());
-  SmallVector<Value> outputs = llvm::map_to_vector(op->getResults(), [&](Value result) { return step.destination(result); });
+  SmallVector<Value> outputs =
+      llvm::map_to_vector(op->getResults(), [&](Value result) { return step.destination(result); });
   launchMap(op->getLoc(), inputs, outputs, body, step);
   return success();
 }

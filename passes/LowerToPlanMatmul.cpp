@@ -52,7 +52,9 @@ LogicalResult mlir::motley::lower(GroupedMatmulOp op, StepBuilder &step) {
                                       : forwardColumnBlocks(shape.columns, perBlock, hasEpilogue);
   Launch launch{plan::MatmulAttr::get(step.context(), op.getTransposed() ? MatmulForm::transposed : MatmulForm::forward,
                                       shape.panels, op.getMap(), perBlock, blocks),
-                {}, tiles.count, blocks};
+                {},
+                tiles.count,
+                blocks};
   for (Value input : op.getInputs())
     launch.operands.push_back(reads(step.buffer(input)));
   launch.operands.append({reads(step.state(*bank, plan::Slot::param)), reads(tiles.list)});
@@ -62,8 +64,8 @@ LogicalResult mlir::motley::lower(GroupedMatmulOp op, StepBuilder &step) {
     launch.operands.push_back(writes(step.destination(result)));
 
   launch.flops = 2 * numRows(op.getInputs().front()) * shape.inputs * shape.totalColumns;
-  launch.bytes = rowBytes(op.getInputs()) + rowBytes(op.getExtras()) + rowBytes(op.getResults()) +
-                 weightBytes(shape, op.getMap());
+  launch.bytes =
+      rowBytes(op.getInputs()) + rowBytes(op.getExtras()) + rowBytes(op.getResults()) + weightBytes(shape, op.getMap());
   Region body;
   if (hasEpilogue) {
     SmallVector<Value> captured;

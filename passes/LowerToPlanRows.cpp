@@ -1,4 +1,5 @@
-// Operations that work on rows one by one: bias, norms, rotary embedding, tables, and the gradients of vectors and tables.
+// Operations that work on rows one by one: bias, norms, rotary embedding, tables, and the gradients of vectors and
+// tables.
 #include "passes/KernelChoice.h"
 #include "passes/LowerToPlan.h"
 
@@ -51,17 +52,18 @@ LogicalResult mlir::motley::lower(GroupedNormOp op, StepBuilder &step) {
     return failure();
   TileList tiles = step.tiles(op.getLoc(), step.table(op.getGroups()), choice->getRowTile());
   bool hasBias = op.getBiasAttr() != nullptr;
-  Launch launch{plan::NormAttr::get(step.context(), op.getKind(), op.getHeads(), op.getEpsilonAttr(), hasBias, op.getMap()),
-                {reads(step.buffer(op.getInput())), reads(step.state(*gain, plan::Slot::param))},
-                tiles.count};
+  Launch launch{
+      plan::NormAttr::get(step.context(), op.getKind(), op.getHeads(), op.getEpsilonAttr(), hasBias, op.getMap()),
+      {reads(step.buffer(op.getInput())), reads(step.state(*gain, plan::Slot::param))},
+      tiles.count};
   if (hasBias) {
     FailureOr<BankOp> bias = getBank(op, op.getBiasAttr());
     if (failed(bias))
       return failure();
     launch.operands.push_back(reads(step.state(*bias, plan::Slot::param)));
   }
-  launch.operands.append({reads(tiles.list), writes(step.destination(op.getResult())),
-                          writes(step.destination(op.getStatistics()))});
+  launch.operands.append(
+      {reads(tiles.list), writes(step.destination(op.getResult())), writes(step.destination(op.getStatistics()))});
   launch.flops = 4 * numElements(op.getInput());
   step.launch(op.getLoc(), launch);
   return success();
@@ -76,17 +78,18 @@ LogicalResult mlir::motley::lower(GroupedNormBackwardOp op, StepBuilder &step) {
   TileList tiles = step.tiles(op.getLoc(), table, choice->getRowTile());
   Value cotangent = step.buffer(op.getCotangent()), input = step.buffer(op.getInput());
   Value statistics = step.buffer(op.getStatistics());
-  step.launch(op.getLoc(), {plan::NormBackwardAttr::get(step.context(), op.getKind(), op.getHeads(), op.getMap()),
-                            {reads(cotangent), reads(input), reads(statistics), reads(step.state(*gain, plan::Slot::param)),
-                             reads(tiles.list), writes(step.destination(op.getResult()))},
-                            tiles.count,
-                            1,
-                            8 * numElements(op.getInput())});
+  step.launch(op.getLoc(),
+              {plan::NormBackwardAttr::get(step.context(), op.getKind(), op.getHeads(), op.getMap()),
+               {reads(cotangent), reads(input), reads(statistics), reads(step.state(*gain, plan::Slot::param)),
+                reads(tiles.list), writes(step.destination(op.getResult()))},
+               tiles.count,
+               1,
+               8 * numElements(op.getInput())});
 
   bool hasBias = op.getBiasAttr() != nullptr;
   Launch launch{plan::NormGainAttr::get(step.context(), op.getKind(), op.getHeads(), hasBias, op.getMap()),
-                {reads(cotangent), reads(input), reads(statistics), reads(table.offset), reads(step.scalar(op.getAdd())),
-                 updates(step.state(*gain, plan::Slot::grad))},
+                {reads(cotangent), reads(input), reads(statistics), reads(table.offset),
+                 reads(step.scalar(op.getAdd())), updates(step.state(*gain, plan::Slot::grad))},
                 nullptr,
                 countColumnUnits(op.getMap(), *gain),
                 3 * numElements(op.getInput())};

@@ -25,13 +25,14 @@ LogicalResult mlir::motley::lower(InitialiseOp op, StepBuilder &step) {
       int64_t rows = type.getRank() == 1 ? 1 : type.getDimSize(0);
       int64_t columns = type.getShape().back();
       int64_t panel = bank->getLayout() == Layout::panels ? plan::getFirstPanel(*bank, range) : 0;
-      step.launch(op.getLoc(), {plan::InitialiseAttr::get(step.context(), variable.getInit(), variable.getScaleAttr(),
-                                                          hashName(variable.getSymName()), rows, columns, member, panel),
-                                {updates(param), reads(step.scalar(op.getSeed()))},
-                                nullptr,
-                                ceilDiv(rows, 32),
-                                0,
-                                4 * rows * columns});
+      step.launch(op.getLoc(),
+                  {plan::InitialiseAttr::get(step.context(), variable.getInit(), variable.getScaleAttr(),
+                                             hashName(variable.getSymName()), rows, columns, member, panel),
+                   {updates(param), reads(step.scalar(op.getSeed()))},
+                   nullptr,
+                   ceilDiv(rows, 32),
+                   0,
+                   4 * rows * columns});
     }
   return success();
 }
@@ -55,7 +56,8 @@ LogicalResult mlir::motley::lower(GradientNormOp op, StepBuilder &step) {
                               nullptr,
                               ceilDiv(numElements(gradient), 65536),
                               2 * numElements(gradient)});
-  step.launch(op.getLoc(), {plan::NormFinishAttr::get(step.context()), {reads(partial), writes(step.destination(op.getNorm()))}});
+  step.launch(op.getLoc(),
+              {plan::NormFinishAttr::get(step.context()), {reads(partial), writes(step.destination(op.getNorm()))}});
   return success();
 }
 
@@ -64,13 +66,14 @@ LogicalResult mlir::motley::lower(AdamWOp op, StepBuilder &step) {
   if (failed(bank))
     return failure();
   Value param = step.state(*bank, plan::Slot::param);
-  step.launch(op.getLoc(), {plan::AdamWAttr::get(step.context(), op.getBeta1Attr(), op.getBeta2Attr(), op.getEpsilonAttr(),
-                                                 op.getWeightDecayAttr(), op.getClipAttr()),
-                            {updates(param), reads(step.state(*bank, plan::Slot::grad)), updates(step.state(*bank, plan::Slot::m)),
-                             updates(step.state(*bank, plan::Slot::v)), reads(step.buffer(op.getNorm())),
-                             reads(step.scalar(op.getLearningRate())), reads(step.scalar(op.getStep()))},
-                            nullptr,
-                            ceilDiv(numElements(param), 16384),
-                            14 * numElements(param)});
+  step.launch(op.getLoc(),
+              {plan::AdamWAttr::get(step.context(), op.getBeta1Attr(), op.getBeta2Attr(), op.getEpsilonAttr(),
+                                    op.getWeightDecayAttr(), op.getClipAttr()),
+               {updates(param), reads(step.state(*bank, plan::Slot::grad)), updates(step.state(*bank, plan::Slot::m)),
+                updates(step.state(*bank, plan::Slot::v)), reads(step.buffer(op.getNorm())),
+                reads(step.scalar(op.getLearningRate())), reads(step.scalar(op.getStep()))},
+               nullptr,
+               ceilDiv(numElements(param), 16384),
+               14 * numElements(param)});
   return success();
 }

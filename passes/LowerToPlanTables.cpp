@@ -24,7 +24,8 @@ LogicalResult mlir::motley::lower(GroupByOp op, StepBuilder &step) {
 LogicalResult mlir::motley::lower(ReindexOp op, StepBuilder &step) {
   Table groups = step.table(op.getGroups()), into = step.table(op.getInto());
   if (!into.inverse)
-    return op.emitOpError("renumbers by a table that is reindexed itself, whose inverse is not there; reindex into the first table");
+    return op.emitOpError(
+        "renumbers by a table that is reindexed itself, whose inverse is not there; reindex into the first table");
   Table table = groups;
   table.row = step.alloc(op.getLoc(), {groups.bound}, IntegerType::get(step.context(), 32));
   table.inverse = nullptr;
@@ -53,7 +54,8 @@ LogicalResult mlir::motley::lower(GatherRowsOp op, StepBuilder &step) {
 LogicalResult mlir::motley::lower(CombineRowsOp op, StepBuilder &step) {
   Table table = step.table(op.getGroups());
   if (!table.inverse)
-    return op.emitOpError("combines by a reindexed table, whose inverse is not there; combine by the table it was made from");
+    return op.emitOpError(
+        "combines by a reindexed table, whose inverse is not there; combine by the table it was made from");
   permute(op.getInput(), table.inverse, table.offset, op.getResult(), step);
   return success();
 }

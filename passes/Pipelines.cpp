@@ -12,14 +12,16 @@ void mlir::motley::registerDialects(DialectRegistry &registry) {
 }
 
 void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
-  manager.addPass(createGroupModalities());                  // groups and banks are explicit; no operation names a variable
-  manager.addNestedPass<func::FuncOp>(createHoistGroups());  // one table per distinct partition, at the start of the step
-  manager.addPass(createCSEPass());                          // equal operations on fields of the rows are one
+  manager.addPass(createGroupModalities()); // groups and banks are explicit; no operation names a variable
+  manager.addNestedPass<func::FuncOp>(
+      createHoistGroups());         // one table per distinct partition, at the start of the step
+  manager.addPass(createCSEPass()); // equal operations on fields of the rows are one
   manager.addNestedPass<func::FuncOp>(createKeepGroupedOrder()); // no activation is permuted, fields of the rows once
-  manager.addPass(createDeriveFunctions());                  // init, eval, accumulate and update instead of the loss function
+  manager.addPass(createDeriveFunctions()); // init, eval, accumulate and update instead of the loss function
   manager.addNestedPass<func::FuncOp>(createDifferentiate()); // accumulate writes the gradients of its banks
-  manager.addPass(createFuseGroupedMatmul());                // equal siblings are one operation over all groups, one bank
-  manager.addNestedPass<func::FuncOp>(createFuseEpilogue()); // elementwise operations sit in the products that feed them
+  manager.addPass(createFuseGroupedMatmul()); // equal siblings are one operation over all groups, one bank
+  manager.addNestedPass<func::FuncOp>(
+      createFuseEpilogue());              // elementwise operations sit in the products that feed them
   manager.addPass(createVerifyGrouped()); // the contract of level 2 is checked
 }
 

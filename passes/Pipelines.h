@@ -2,9 +2,9 @@
 #ifndef MOTLEY_PASSES_PIPELINES_H
 #define MOTLEY_PASSES_PIPELINES_H
 
-#include "passes/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 
 namespace mlir::motley {
 

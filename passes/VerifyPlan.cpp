@@ -55,7 +55,8 @@ private:
       if (from.getElementType() != to.getElementType() || from.getRank() != to.getRank() ||
           from.getShape().drop_front() != to.getShape().drop_front())
         fail(window) << "sees rows of " << from << " as rows of " << to;
-      else if (static_cast<int64_t>(window.getBegin()) < 0 || static_cast<int64_t>(window.getBegin()) >= to.getDimSize(0))
+      else if (static_cast<int64_t>(window.getBegin()) < 0 ||
+               static_cast<int64_t>(window.getBegin()) >= to.getDimSize(0))
         fail(window) << "begins at row " << window.getBegin() << " of " << to.getDimSize(0);
     }
   }
@@ -69,7 +70,8 @@ private:
         auto access = cast<plan::AccessAttr>(kernel.getAccess()[index]).getValue();
         if (access != plan::Access::write)
           checkWritten(launch, operand, written);
-        if (access != plan::Access::read && isa_and_nonnull<plan::FieldOp, plan::InputOp>(getStorage(operand).getDefiningOp()))
+        if (access != plan::Access::read &&
+            isa_and_nonnull<plan::FieldOp, plan::InputOp>(getStorage(operand).getDefiningOp()))
           fail(launch) << "writes operand " << index << ", which the caller only hands over";
       }
       for (auto [index, operand] : llvm::enumerate(launch.getArgs()))
@@ -87,7 +89,8 @@ private:
     Value storage = getStorage(operand);
     if (!isa_and_nonnull<plan::AllocOp, plan::OutputOp>(storage.getDefiningOp()) || written.contains(storage))
       return;
-    (fail(launch) << "reads a buffer that no launch before it has written").attachNote(storage.getLoc()) << "the buffer";
+    (fail(launch) << "reads a buffer that no launch before it has written").attachNote(storage.getLoc())
+        << "the buffer";
   }
 
   void checkMemory(plan::StepOp step, SymbolTable &symbols) {

@@ -1,6 +1,6 @@
 // motley-lsp-server: an editor's language server for files of the motley and plan dialects.
-#include "passes/Pipelines.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
+#include "passes/Pipelines.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;

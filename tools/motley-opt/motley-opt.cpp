@@ -1,6 +1,6 @@
 // motley-opt: reads a module, runs the passes that its flags name, prints the module. For tests and for looking.
-#include "passes/Pipelines.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/Pipelines.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;

@@ -1,9 +1,10 @@
-// motleyc: compiles a module of the motley dialect into the artefact that the runtime loads, or prints any level on the way.
+// motleyc: compiles a module of the motley dialect into the artefact that the runtime loads, or prints any level on the
+// way.
 #include "codegen/Codegen.h"
-#include "passes/Pipelines.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "passes/Pipelines.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -104,7 +105,8 @@ private:
     if (options.input.empty())
       return fail() << "no file to compile; motleyc --help says how\n", failure();
     if (levelOf(options.emit) < 0 && !motley::codegen::parseEmitKind(options.emit))
-      return fail() << "cannot emit '" << options.emit << "', expected motley, grouped, plan, kernel, llvm, asm, obj or so\n",
+      return fail() << "cannot emit '" << options.emit
+                    << "', expected motley, grouped, plan, kernel, llvm, asm, obj or so\n",
              failure();
     if (levelOf(options.from) < 0)
       return fail() << "cannot start from '" << options.from << "', expected motley, grouped or plan\n", failure();
