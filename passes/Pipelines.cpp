@@ -1,4 +1,4 @@
-// The table of contents of the compiler: one line per pass, saying what holds after it.
+// The table of contents of the compiler: above each pass, what holds after it.
 #include "passes/Pipelines.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -12,25 +12,37 @@ void mlir::motley::registerDialects(DialectRegistry &registry) {
 }
 
 void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
-  manager.addPass(createGroupModalities()); // groups and banks are explicit; no operation names a variable
-  manager.addNestedPass<func::FuncOp>(
-      createHoistGroups());         // one table per distinct partition, at the start of the step
-  manager.addPass(createCSEPass()); // equal operations on fields of the rows are one
-  manager.addNestedPass<func::FuncOp>(createKeepGroupedOrder()); // no activation is permuted, fields of the rows once
-  manager.addPass(createDeriveFunctions()); // init, eval, accumulate and update instead of the loss function
-  manager.addNestedPass<func::FuncOp>(createDifferentiate()); // accumulate writes the gradients of its banks
-  manager.addPass(createFuseGroupedMatmul()); // equal siblings are one operation over all groups, one bank
-  manager.addNestedPass<func::FuncOp>(
-      createFuseEpilogue());              // elementwise operations sit in the products that feed them
-  manager.addPass(createVerifyGrouped()); // the contract of level 2 is checked
+  // Groups and banks are explicit; no operation names a variable.
+  manager.addPass(createGroupModalities());
+  // One table per distinct partition, at the start of the step.
+  manager.addNestedPass<func::FuncOp>(createHoistGroups());
+  // Equal operations on fields of the rows are one.
+  manager.addPass(createCSEPass());
+  // No activation is permuted, fields of the rows once.
+  manager.addNestedPass<func::FuncOp>(createKeepGroupedOrder());
+  // Init, eval, accumulate and update instead of the loss function.
+  manager.addPass(createDeriveFunctions());
+  // Accumulate writes the gradients of its banks.
+  manager.addNestedPass<func::FuncOp>(createDifferentiate());
+  // Equal siblings are one operation over all groups, one bank.
+  manager.addPass(createFuseGroupedMatmul());
+  // Elementwise operations sit in the products that feed them.
+  manager.addNestedPass<func::FuncOp>(createFuseEpilogue());
+  // The contract of level 2 is checked.
+  manager.addPass(createVerifyGrouped());
 }
 
 void mlir::motley::buildGroupedToPlan(OpPassManager &manager) {
-  manager.addPass(createAssignLayouts()); // every bank of matrices has a layout that all functions share
-  manager.addPass(createChooseKernels()); // every operation that needs one has a plan.choice
-  manager.addPass(createLowerToPlan());   // functions are steps: buffers, and launches of kernels in order
-  manager.addNestedPass<plan::StepOp>(createPlanMemory()); // every buffer has an offset, every step an arena
-  manager.addPass(createVerifyPlan());                     // the contract of level 3 is checked
+  // Every bank of matrices has a layout that all functions share.
+  manager.addPass(createAssignLayouts());
+  // Every operation that needs one has a plan.choice.
+  manager.addPass(createChooseKernels());
+  // Functions are steps: buffers, and launches of kernels in order.
+  manager.addPass(createLowerToPlan());
+  // Every buffer has an offset, every step an arena.
+  manager.addNestedPass<plan::StepOp>(createPlanMemory());
+  // The contract of level 3 is checked.
+  manager.addPass(createVerifyPlan());
 }
 
 void mlir::motley::registerPassesAndPipelines() {
