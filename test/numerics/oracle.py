@@ -334,7 +334,11 @@ def full_rows(rows: dict) -> dict:
     document = rows["document"][:live].max(initial=-1) + 1
     content = {"token": 0, "target": -1, "modality": 0, "document": document, "span": -1, "weight": 0}
     return {
-        name: value if name == "live" else np.concatenate([value[:live], (0 * dead + content.get(name, dead))]).astype(value.dtype)
+        name: (
+            value
+            if name == "live"
+            else np.concatenate([value[:live], (0 * dead + content.get(name, dead))]).astype(value.dtype)
+        )
         for name, value in rows.items()
     }
 

@@ -64,7 +64,11 @@ BLOCKS = {
     "span-one-key-head": (THREE, attention(2, THREE, kv_heads=1, mask="span", head_width=12), {"pre": False}),
     "full-plain-bias": (THREE, attention(2, rope=False, mask="full", bias=True), {"norm": nn.LayerNorm}),
     "towers-attention": (THREE, attention(2, THREE.sharing(speech="text"), qk_norm=True), {"untie_norm": THREE}),
-    "towers-feed": (THREE, feed(nn.SwiGLU, THREE.sharing(image="speech")), {"untie_norm": THREE.sharing(speech="text")}),
+    "towers-feed": (
+        THREE,
+        feed(nn.SwiGLU, THREE.sharing(image="speech")),
+        {"untie_norm": THREE.sharing(speech="text")},
+    ),
     "by-modality": (
         THREE,
         by_modality(text=feed(nn.SwiGLU), image=feed(nn.MLP, activation="gelu"), speech=feed(nn.MLP, bias=True)),

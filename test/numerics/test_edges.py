@@ -157,7 +157,9 @@ def test_training_stops_at_nan_and_keeps_its_checkpoints(data_set, tmp_path):
     good = model.parameters()
     model.set_parameters({"head": np.full(good["head"].shape, np.nan, np.float32)})
     for _ in range(2):  # the failure is sticky
-        with pytest.raises(mt.Error, match="step 3: the loss is not finite; the checkpoints of earlier steps are untou"):
+        with pytest.raises(
+            mt.Error, match="step 3: the loss is not finite; the checkpoints of earlier steps are untou"
+        ):
             run.step()
     with pytest.raises(mt.Error, match="not finite"):
         run.save()

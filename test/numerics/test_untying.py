@@ -92,9 +92,7 @@ def test_levels_agree(tmp_path, combination):
         for file, function in ((source, "loss"), (grouped, "eval"))
     ]
     assert totals[0] == pytest.approx(totals[1], rel=1e-13)
-    untied = {
-        "qkv": "attn.q.", "o": "attn.o.", "norms": "norm1.", "qk_norm": "attn.q_norm.", "ffn": "ffn.down."
-    }
+    untied = {"qkv": "attn.q.", "o": "attn.o.", "norms": "norm1.", "qk_norm": "attn.q_norm.", "ffn": "ffn.down."}
     for part, name in untied.items():
         assert (f"@blocks.0.{name}image" in text) == (part in combination)
 
