@@ -229,4 +229,19 @@ Result<std::vector<int64_t>> listCheckpoints(const std::string &directory) {
   });
 }
 
+Status removePartialFiles(const std::string &directory) {
+  return guarded([&]() -> Status {
+    std::error_code error;
+    std::filesystem::directory_iterator entries(directory, error);
+    if (error)
+      return fileError("list", directory, error.value());
+    for (const std::filesystem::directory_entry &entry : entries) {
+      std::string name = entry.path().filename().string();
+      if (name.find(partialMark) != std::string::npos && unlink(entry.path().c_str()) != 0 && errno != ENOENT)
+        return fileError("delete", entry.path().string(), errno);
+    }
+    return Status::ok();
+  });
+}
+
 } // namespace motley::runtime

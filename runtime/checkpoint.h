@@ -37,6 +37,8 @@ Result<std::string> latestCheckpoint(const std::string &directory);
 
 /// Steps of the checkpoints in a directory, ascending.
 Result<std::vector<int64_t>> listCheckpoints(const std::string &directory);
+/// Deletes what a killed process left half-written in a directory. Nobody else may be writing there.
+Status removePartialFiles(const std::string &directory);
 /// DIR/checkpoint-<step>.safetensors
 std::string checkpointPath(const std::string &directory, int64_t step);
 

@@ -82,7 +82,7 @@ AtomicFile::~AtomicFile() {
 Result<AtomicFile> AtomicFile::create(const std::string &path) {
   AtomicFile file;
   file.path = path;
-  std::string name = path + ".partial-" + std::to_string(getpid());
+  std::string name = path + partialMark + std::to_string(getpid());
   file.descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file.descriptor < 0)
     return fileError("create", name, errno);

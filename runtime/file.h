@@ -36,6 +36,9 @@ private:
   int64_t length = 0;
 };
 
+/// What a file in the making adds to its name, before the number of its process.
+inline constexpr const char *partialMark = ".partial-";
+
 /// A file in the making. Destroyed without commit() it removes its temporary and leaves the old file as it was.
 class AtomicFile {
 public:

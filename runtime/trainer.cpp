@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 namespace motley::runtime {
@@ -150,15 +151,33 @@ Status Trainer::checkModule() const {
   return Status::ok();
 }
 
+/// A resumed run goes on with the settings that it had. A run may be made longer, and its module may lie elsewhere.
+static Status checkSameSettings(const std::string &path, const std::string &stored, const std::string &given) {
+  auto before = nlohmann::json::parse(stored, nullptr, false), now = nlohmann::json::parse(given, nullptr, false);
+  if (!before.is_object() || !now.is_object())
+    return Status::error(Code::Corrupt, path + ": its settings are not a JSON object");
+  std::string differences;
+  for (const auto &[key, value] : now.items())
+    if (key != "steps" && key != "module" && before.contains(key) && before[key] != value)
+      differences += (differences.empty() ? "" : ", ") + key + " " + before[key].dump() + " then and " + value.dump() + " now";
+  if (differences.empty())
+    return Status::ok();
+  return Status::error(Code::Incompatible, path + ": is of a run with other settings: " + differences +
+                                               "; resume with the same ones, or begin another run");
+}
+
 Status Trainer::resume() {
   std::string path = config.resume;
   if (path == "latest") {
     MOTLEY_ASSIGN(path, latestCheckpoint(config.directory));
   }
+  if (!config.directory.empty() && std::filesystem::is_directory(config.directory))
+    MOTLEY_RETURN_IF_ERROR(removePartialFiles(config.directory));
   MOTLEY_ASSIGN(CheckpointInfo info, loadCheckpoint(path, theSession->state()));
   if (info.seed != config.seed)
     return Status::error(Code::Incompatible, path + ": is of a run with seed " + std::to_string(info.seed) +
                                                  ", this run has seed " + std::to_string(config.seed));
+  MOTLEY_RETURN_IF_ERROR(checkSameSettings(path, info.config, configText()));
   MOTLEY_RETURN_IF_ERROR(loader->restore(info.data).withPrefix(path));
   stepsDone = info.step;
   return Status::ok();
