@@ -65,6 +65,8 @@ LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path) {
     SmallVector<StringRef> views(files->begin(), files->end());
     return report(module, writeFile(path, views));
   }
+  if (llvm::Error error = checkSymbols(*files))
+    return report(module, std::move(error));
   auto image = link(*files, kind == EmitKind::Object ? LinkKind::Relocatable : LinkKind::Shared);
   if (!image)
     return report(module, image.takeError());

@@ -1,9 +1,9 @@
-// Code generation for the CPU: a module at level 3 becomes text of any later level, an object, the linked artefact, or a
-// table in this process. No decisions are made here.
+// Code generation for the CPU: a module at level 3 becomes text of any later level, an object, the linked artefact, or
+// a table in this process. No decisions are made here.
 //
 // The module must verify, and every plan.alloc must have its offset. From level 1 these operations are still there, for
-// the manifest: motley.modality, motley.variable, motley.bank, and motley.train with the names of its losses. Costs are read
-// from the discardable attributes `plan.flops` and `plan.bytes` of a plan.step.
+// the manifest: motley.modality, motley.variable, motley.bank, and motley.train with the names of its losses. Costs are
+// read from the discardable attributes `plan.flops` and `plan.bytes` of a plan.step.
 #ifndef MOTLEY_CODEGEN_CODEGEN_H
 #define MOTLEY_CODEGEN_CODEGEN_H
 

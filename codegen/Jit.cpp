@@ -1,5 +1,6 @@
 // In-memory compilation: the same objects as the artefact's, linked into this process.
 #include "codegen/Codegen.h"
+#include "codegen/Link.h"
 #include "codegen/Program.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
@@ -51,6 +52,8 @@ llvm::Expected<std::unique_ptr<JitModule>> jit(ModuleOp module, int level) {
   auto objects = compileAll(*modules, llvm::CodeGenFileType::ObjectFile);
   if (!objects)
     return objects.takeError();
+  if (llvm::Error error = checkSymbols(*objects))
+    return std::move(error);
   return OrcModule::link(*objects);
 }
 

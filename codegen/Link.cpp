@@ -2,6 +2,8 @@
 #include "codegen/LinkerPath.h"
 #include "runtime/abi.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -58,6 +60,29 @@ Error ioError(StringRef what, StringRef path, std::error_code error) {
 
 } // namespace
 
+Error checkSymbols(llvm::ArrayRef<SmallString<0>> objects) {
+  // What LLVM makes of long copies and fills; every process has them.
+  llvm::StringSet<> defined = {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_"}, needed;
+  for (const SmallString<0> &object : objects) {
+    auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "object"));
+    if (!file)
+      return file.takeError();
+    for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
+      Expected<StringRef> name = symbol.getName();
+      Expected<uint32_t> flags = symbol.getFlags();
+      if (!name || !flags)
+        return llvm::joinErrors(name.takeError(), flags.takeError());
+      bool isUndefined = *flags & llvm::object::SymbolRef::SF_Undefined;
+      (isUndefined ? needed : defined).insert(*name);
+    }
+  }
+  for (const auto &entry : needed)
+    if (!entry.getKey().empty() && !defined.contains(entry.getKey()))
+      return llvm::createStringError("generated code calls '" + entry.getKey() +
+                                     "', which is neither in the artefact nor in every process");
+  return Error::success();
+}
+
 Error writeFile(StringRef path, llvm::ArrayRef<StringRef> contents) {
   if (path == "-") {
     for (StringRef part : contents)
@@ -99,7 +124,8 @@ Expected<SmallString<0>> link(llvm::ArrayRef<SmallString<0>> objects, LinkKind k
   if (kind == LinkKind::Relocatable)
     arguments.push_back("-r");
   else
-    arguments.insert(arguments.end(), {"-shared", "-z", "now", "-z", "noexecstack", "--build-id=none", "--gc-sections"});
+    arguments.insert(arguments.end(),
+                     {"-shared", "-z", "now", "-z", "noexecstack", "--build-id=none", "--gc-sections"});
   for (auto [i, object] : llvm::enumerate(objects)) {
     std::string path = directory.file(llvm::Twine(i) + ".o");
     if (Error error = writeFile(path, StringRef(object)))

@@ -13,6 +13,10 @@ enum class LinkKind { Relocatable, Shared };
 /// Links object files held in memory; returns the linked image.
 llvm::Expected<llvm::SmallString<0>> link(llvm::ArrayRef<llvm::SmallString<0>> objects, LinkKind kind);
 
+/// Fails where the objects need a function that none of them has: a kernel must not call a library, and the artefact is
+/// opened without any.
+llvm::Error checkSymbols(llvm::ArrayRef<llvm::SmallString<0>> objects);
+
 /// Appends the trailer of runtime/abi.h.
 void appendTrailer(llvm::SmallVectorImpl<char> &image);
 

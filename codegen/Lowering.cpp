@@ -40,8 +40,8 @@ namespace {
 /// math operations that are one instruction, or a handful, on x86-64.
 bool isInstruction(Operation *op) {
   return isa<math::FmaOp, math::SqrtOp, math::RsqrtOp, math::AbsFOp, math::AbsIOp, math::FloorOp, math::CeilOp,
-             math::RoundEvenOp, math::TruncOp, math::CopySignOp, math::CountLeadingZerosOp,
-             math::CountTrailingZerosOp, math::CtPopOp>(op);
+             math::RoundEvenOp, math::TruncOp, math::CopySignOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp,
+             math::CtPopOp>(op);
 }
 
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
@@ -81,8 +81,8 @@ LogicalResult lowerToLLVMDialect(ModuleOp module) {
 }
 
 static LogicalResult initialiseTarget() {
-  static const bool failedOnce =
-      llvm::InitializeNativeTarget() || llvm::InitializeNativeTargetAsmPrinter() || llvm::InitializeNativeTargetAsmParser();
+  static const bool failedOnce = llvm::InitializeNativeTarget() || llvm::InitializeNativeTargetAsmPrinter() ||
+                                 llvm::InitializeNativeTargetAsmParser();
   return failure(failedOnce);
 }
 

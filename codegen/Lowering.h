@@ -17,8 +17,8 @@ namespace mlir::motley::codegen {
 /// Loads the dialects that codegen makes and the translations to LLVM IR.
 void prepareContext(MLIRContext &context);
 
-/// Lowers a module of kernel functions to the LLVM dialect in place: elementary functions become polynomials, then every
-/// dialect its LLVM form. An elementary function that has no polynomial is an error: it would call a library.
+/// Lowers a module of kernel functions to the LLVM dialect in place: elementary functions become polynomials, then
+/// every dialect its LLVM form. An elementary function that has no polynomial is an error: it would call a library.
 LogicalResult lowerToLLVMDialect(ModuleOp module);
 
 /// One LLVM module with its own context and target, so that several can be compiled at the same time.

@@ -146,8 +146,8 @@ private:
         if (op.getBank() != bank.getSymName())
           continue;
         if (op.getBuffer().getType() != MemRefType::get(shape, Float32Type::get(bank.getContext())))
-          return (op.emitOpError() << "has type " << op.getBuffer().getType() << ", expected f32 of shape ["
-                                   << shape << "]")
+          return (op.emitOpError() << "has type " << op.getBuffer().getType() << ", expected f32 of shape [" << shape
+                                   << "]")
                      .attachNote(bank.getLoc())
                  << "bank declared here";
         used.insert(op.getSlot());
@@ -188,8 +188,7 @@ private:
     if (isa<plan::AllocOp>(op))
       return json::Object{{"kind", "arena"}};
     if (auto state = dyn_cast<plan::StateOp>(op))
-      return json::Object{
-          {"kind", "state"}, {"bank", state.getBank()}, {"slot", plan::stringifySlot(state.getSlot())}};
+      return json::Object{{"kind", "state"}, {"bank", state.getBank()}, {"slot", plan::stringifySlot(state.getSlot())}};
     auto type = cast<MemRefType>(op->getResult(0).getType());
     json::Object entry{{"dtype", dtypeName(type.getElementType())}, {"shape", shapeOf(type.getShape())}};
     if (auto field = dyn_cast<plan::FieldOp>(op)) {

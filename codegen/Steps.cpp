@@ -1,6 +1,6 @@
-// Each plan.step becomes a C function: for each launch it fills an array of 8-byte slots on its stack, calls the runtime,
-// and returns at the first status that is not 0. The runtime has run every unit when it returns, so one array serves all
-// launches of a step.
+// Each plan.step becomes a C function: for each launch it fills an array of 8-byte slots on its stack, calls the
+// runtime, and returns at the first status that is not 0. The runtime has run every unit when it returns, so one array
+// serves all launches of a step.
 #include "codegen/Steps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
@@ -131,7 +131,8 @@ public:
 
   void declareKernel(StringRef symbol) {
     Type i64 = builder.getI64Type();
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, pointer, i64, i64});
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, pointer, i64, i64});
     auto function = LLVM::LLVMFuncOp::create(builder, loc, symbol, type);
     function.setVisibility_(LLVM::Visibility::Hidden);
   }
@@ -154,14 +155,16 @@ public:
   /// motley_artifact_table of runtime/abi.h, field by field.
   void emitArtifact(int64_t numLevels, int64_t numKernels, int64_t numSteps, int64_t manifestSize) {
     Type i32 = builder.getI32Type(), i64 = builder.getI64Type();
-    auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(),
-                                                 {i32, i32, i32, i32, pointer, i64, pointer, pointer});
+    auto type =
+        LLVM::LLVMStructType::getLiteral(builder.getContext(), {i32, i32, i32, i32, pointer, i64, pointer, pointer});
     emitAggregate("motley_artifact", type, LLVM::Linkage::External, [&](Value table) {
       int64_t position = 0;
       for (int64_t number : {int64_t(MOTLEY_ABI_VERSION), numLevels, numKernels, numSteps})
-        table = insert(table, LLVM::ConstantOp::create(builder, loc, i32, builder.getI32IntegerAttr(number)), position++);
+        table =
+            insert(table, LLVM::ConstantOp::create(builder, loc, i32, builder.getI32IntegerAttr(number)), position++);
       table = insert(table, addressOf("motley_manifest"), position++);
-      table = insert(table, LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(manifestSize)), position++);
+      table = insert(table, LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(manifestSize)),
+                     position++);
       table = insert(table, addressOf("motley_kernels"), position++);
       return insert(table, addressOf("motley_steps"), position++);
     });

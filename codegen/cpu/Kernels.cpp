@@ -24,7 +24,8 @@ namespace {
 template <typename Visitor> auto visitFamily(Attribute family, Visitor visit) {
   using Result = decltype(visit(plan::FillAttr()));
   return TypeSwitch<Attribute, Result>(family)
-      .template Case<plan::GroupByAttr, plan::ReindexAttr, plan::PermuteAttr, plan::TilesAttr, plan::ClampOffsetsAttr>(visit)
+      .template Case<plan::GroupByAttr, plan::ReindexAttr, plan::PermuteAttr, plan::TilesAttr, plan::ClampOffsetsAttr>(
+          visit)
       .template Case<plan::MatmulAttr, plan::OuterAttr>(visit)
       .template Case<plan::MapAttr, plan::FillAttr, plan::MergeAttr>(visit)
       .template Case<plan::BiasAttr, plan::ColumnSumAttr, plan::NormAttr, plan::NormBackwardAttr, plan::NormGainAttr>(

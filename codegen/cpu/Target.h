@@ -11,12 +11,12 @@ namespace mlir::motley::codegen {
 
 /// One level of runtime/abi.h as the kernel emitters see it.
 struct Target {
-  int level;             ///< MOTLEY_LEVEL_*
-  llvm::StringRef name;  ///< suffix of kernel symbols: "avx2", "avx512"
-  llvm::StringRef cpu;   ///< LLVM's -mcpu
-  int64_t lanes;         ///< f32 lanes of one vector register
-  int64_t numRegisters;  ///< vector registers
-  bool hasMasks;         ///< masked loads and stores and tail code by mask are cheap
+  int level;            ///< MOTLEY_LEVEL_*
+  llvm::StringRef name; ///< suffix of kernel symbols: "avx2", "avx512"
+  llvm::StringRef cpu;  ///< LLVM's -mcpu
+  int64_t lanes;        ///< f32 lanes of one vector register
+  int64_t numRegisters; ///< vector registers
+  bool hasMasks;        ///< masked loads and stores and tail code by mask are cheap
 };
 
 inline constexpr Target kAvx2 = {MOTLEY_LEVEL_AVX2, "avx2", "x86-64-v3", 8, 16, false};

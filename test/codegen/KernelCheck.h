@@ -92,7 +92,8 @@ public:
   }
 
   /// Compiles a module of one plan.kernel and runs it over the units [0, numUnits), in calls of at most `unitsPerCall`
-  /// units (the last units first, to show that units do not depend on their order). Compiled kernels are kept by their text.
+  /// units (the last units first, to show that units do not depend on their order). Compiled kernels are kept by their
+  /// text.
   void run(const std::string &kernel, const std::vector<Operand> &operands, int64_t numUnits,
            int64_t unitsPerCall = INT64_MAX);
 
@@ -110,8 +111,8 @@ public:
   template <typename T> void expectSameBits(const Buffer<T> &got, const Buffer<T> &want, const std::string &what) {
     for (size_t i = 0; i < want.size(); ++i)
       if (std::memcmp(&got[i], &want[i], sizeof(T)) != 0)
-        return fail(what + ": element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", expected the bits of " +
-                    std::to_string(want[i]));
+        return fail(what + ": element " + std::to_string(i) + " is " + std::to_string(got[i]) +
+                    ", expected the bits of " + std::to_string(want[i]));
   }
   int numFailures() const { return failures; }
 

@@ -13,10 +13,10 @@ int64_t panelsOf(int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
 /// A shape of the grouped GEMM: matrices of one bank, rows by group.
 struct Shape {
-  int64_t depth;                   // K, rows of every matrix
-  std::vector<int64_t> columns;    // of each range
-  std::vector<int64_t> groupRows;  // live rows of each group
-  std::vector<int64_t> map;        // member of each group
+  int64_t depth;                  // K, rows of every matrix
+  std::vector<int64_t> columns;   // of each range
+  std::vector<int64_t> groupRows; // live rows of each group
+  std::vector<int64_t> map;       // member of each group
   int64_t rowTile = 32, panelsPerBlock = 2;
   std::string describe() const {
     std::string text = "K=" + std::to_string(depth) + " N=";
@@ -31,13 +31,13 @@ struct Shape {
 
 const std::vector<Shape> &shapes() {
   static const std::vector<Shape> list = {
-      {64, {64}, {40}, {0}},                            // whole tiles
-      {1, {1}, {1}, {0}},                               // one row, one column
-      {37, {33}, {0, 13, 1}, {0, 1, 0}},                // odd K and N, an empty group, one row
-      {96, {50, 32, 7}, {9, 0, 26, 5}, {1, 0, -1, 1}},  // three ranges, a group that meets no member
-      {130, {96, 96}, {31, 66}, {0, 0}},                // tied
+      {64, {64}, {40}, {0}},                           // whole tiles
+      {1, {1}, {1}, {0}},                              // one row, one column
+      {37, {33}, {0, 13, 1}, {0, 1, 0}},               // odd K and N, an empty group, one row
+      {96, {50, 32, 7}, {9, 0, 26, 5}, {1, 0, -1, 1}}, // three ranges, a group that meets no member
+      {130, {96, 96}, {31, 66}, {0, 0}},               // tied
       {64, {160}, {7, 6, 5, 4, 3, 2}, {0, 1, 2, 0, 1, 2}},
-      {33, {40, 40}, {0, 0}, {0, 1}},                   // no rows at all
+      {33, {40, 40}, {0, 0}, {0, 1}}, // no rows at all
   };
   return list;
 }
@@ -118,9 +118,7 @@ struct KernelText {
   }
 };
 
-std::string bankType(const Problem &p) {
-  return memref({p.numMembers, p.numPanels, p.shape.depth, kPanel});
-}
+std::string bankType(const Problem &p) { return memref({p.numMembers, p.numPanels, p.shape.depth, kPanel}); }
 std::string family(const Problem &p, const char *form, int64_t columnBlocks) {
   return std::string("matmul<") + form + ", panels = [" + join(p.firstPanel) + "], map = [" + join(p.shape.map) +
          "], panels_per_block = " + std::to_string(p.shape.panelsPerBlock) +
@@ -173,9 +171,7 @@ std::string element(const Problem &p, const char *what, int64_t row, int64_t col
 }
 
 /// Rows that are dead or meet no member must be as they were: NaN.
-bool isUnwritten(const Problem &p, int64_t row) {
-  return row >= p.liveRows || p.shape.map[p.groupOf(row)] < 0;
-}
+bool isUnwritten(const Problem &p, int64_t row) { return row >= p.liveRows || p.shape.map[p.groupOf(row)] < 0; }
 
 } // namespace
 
@@ -351,7 +347,8 @@ KERNEL_CHECK(outer) {
             for (int64_t n = 0; n < panelsOf(shape.columns[i]) * kPanel; ++n) {
               size_t at = p.at(m, i, k, n);
               if (!isMapped[m]) {
-                check.expect(std::memcmp(&gradient[at], &before[at], 4) == 0, shape.describe() + ": touched a member that no group maps to");
+                check.expect(std::memcmp(&gradient[at], &before[at], 4) == 0,
+                             shape.describe() + ": touched a member that no group maps to");
                 continue;
               }
               Sum sum;

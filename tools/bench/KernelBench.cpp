@@ -1,8 +1,8 @@
-// kernel-bench FILE [level] [row tile] [rows]: runs each matmul and outer kernel of a plan on random data, one thread, and
-// prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured.
+// kernel-bench FILE [level] [row tile] [rows]: runs each matmul and outer kernel of a plan on random data, one thread,
+// and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured.
 //
-// Rows are shared out evenly among the groups. Each unit is timed by itself, in the thread's processor time, and the best
-// of the repeats is summed, so that other load on the machine counts little.
+// Rows are shared out evenly among the groups. Each unit is timed by itself, in the thread's processor time, and the
+// best of the repeats is summed, so that other load on the machine counts little.
 #include "Peak.h"
 #include "codegen/Codegen.h"
 #include "codegen/Lowering.h"
@@ -64,9 +64,14 @@ public:
     for (double unit : best)
       seconds += unit;
     double speed = flops() / seconds * 1e-9;
-    return llvm::json::Object{{"kernel", kernel.getSymName()}, {"rows", liveRows},   {"depth", depth},
-                              {"columns", columns},            {"units", numUnits},  {"gflops", speed},
-                              {"peak", peak},                  {"ratio", speed / peak}};
+    return llvm::json::Object{{"kernel", kernel.getSymName()},
+                              {"rows", liveRows},
+                              {"depth", depth},
+                              {"columns", columns},
+                              {"units", numUnits},
+                              {"gflops", speed},
+                              {"peak", peak},
+                              {"ratio", speed / peak}};
   }
 
 private:

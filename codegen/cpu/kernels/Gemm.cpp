@@ -84,8 +84,8 @@ void panelVectors(KernelBuilder &k, Val column, Val numColumns, bool mayBePartia
   });
 }
 
-/// A 16 x 16 transpose in four rounds of 16 shuffles: the first two within quarters of a vector (unpck), the last two of
-/// whole quarters.
+/// A 16 x 16 transpose in four rounds of 16 shuffles: the first two within quarters of a vector (unpck), the last two
+/// of whole quarters.
 static void transposeVectors(KernelBuilder &k, KernelBuilder::Vals &rows) {
   auto interleave = [&](Val a, Val b, int64_t width, bool high) {
     // Of every quarter, the low or the high half, `width` lanes of a, then of b.

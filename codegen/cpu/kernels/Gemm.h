@@ -16,7 +16,8 @@ inline constexpr int64_t kPanelColumns = 32;
 /// 12 of 16 registers.
 struct RegisterTile {
   int64_t rows, columns;
-  /// Row counts to emit code for, largest first; a block of fewer rows repeats its last row to fill the next larger one.
+  /// Row counts to emit code for, largest first; a block of fewer rows repeats its last row to fill the next larger
+  /// one.
   SmallVector<int64_t> variants;
 
   static RegisterTile of(const Target &target);
@@ -67,8 +68,8 @@ PanelBlock findBlock(KernelBuilder &k, const PanelRanges &ranges, int64_t panels
 /// Panel `panel` of `member` in a bank memref<M x P x K x 32>, as a buffer of K x 32.
 Buffer bankPanel(const Buffer &bank, Val member, Val panel);
 
-/// Calls the body for each vector of a panel: its column in the panel, and a mask that is null where all lanes lie below
-/// `numColumns`. With `mayBePartial` the body is emitted twice.
+/// Calls the body for each vector of a panel: its column in the panel, and a mask that is null where all lanes lie
+/// below `numColumns`. With `mayBePartial` the body is emitted twice.
 void panelVectors(KernelBuilder &k, Val column, Val numColumns, bool mayBePartial,
                   function_ref<void(int64_t offset, Val mask)> body);
 

@@ -16,8 +16,7 @@ class MatmulEmitter {
 public:
   MatmulEmitter(plan::MatmulAttr family, KernelFrame &frame)
       : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)),
-        isTransposed(family.getForm() == plan::MatmulForm::transposed),
-        hasEpilogue(!frame.kernel.getBody().empty()) {}
+        isTransposed(family.getForm() == plan::MatmulForm::transposed), hasEpilogue(!frame.kernel.getBody().empty()) {}
 
   FailureOr<int64_t> emit() {
     if (failed(readOperands()))
@@ -63,7 +62,8 @@ private:
     return success();
   }
 
-  /// The panels of one column block: of one of the ranges, of every range where the epilogue sees them together, or of K.
+  /// The panels of one column block: of one of the ranges, of every range where the epilogue sees them together, or of
+  /// K.
   void emitUnit(const Tile &rows, Val member, Val columnBlock) {
     int64_t perBlock = family.getPanelsPerBlock();
     if (!isTransposed && !hasEpilogue) {
@@ -119,7 +119,8 @@ private:
     });
   }
 
-  /// Columns [32 panel, 32 panel + 32) of K become the columns of `transposedPanel`, the columns of all ranges its rows.
+  /// Columns [32 panel, 32 panel + 32) of K become the columns of `transposedPanel`, the columns of all ranges its
+  /// rows.
   void packTransposed(Val member, Val panel) {
     Val firstRow = panel * kPanelColumns;
     Val numRows = bank.size(2) % kPanelColumns ? k.index(bank.size(2)) - firstRow : Val();
@@ -167,7 +168,8 @@ private:
     std::function<void(size_t)> choose = [&](size_t i) {
       if (i + 1 == tile.variants.size())
         return run(tile.variants[i]);
-      k.when(numRows > tile.variants[i + 1], [&] { run(tile.variants[i]); }, [&] { choose(i + 1); });
+      k.when(
+          numRows > tile.variants[i + 1], [&] { run(tile.variants[i]); }, [&] { choose(i + 1); });
     };
     choose(0);
   }
