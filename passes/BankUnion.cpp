@@ -1,5 +1,5 @@
-// Unites banks in a whole module. A use names its bank, its ranges and its map, so any two banks of fitting shapes can become
-// one without changing what the module means.
+// Unites banks in a whole module. A use names its bank, its ranges and its map, so any two banks of fitting shapes can
+// become one without changing what the module means.
 #include "passes/BankUnion.h"
 
 using namespace mlir;
@@ -7,8 +7,8 @@ using namespace mlir::motley;
 
 namespace {
 
-/// What the names share up to the last dot, and, where the banks are no mere members of one thing, what tells them apart:
-/// `bank.q.text` and `bank.q.image` give `bank.q`; `bank.q` and `bank.k` give `bank.q_k`.
+/// What the names share up to the last dot, and, where the banks are no mere members of one thing, what tells them
+/// apart: `bank.q.text` and `bank.q.image` give `bank.q`; `bank.q` and `bank.k` give `bank.q_k`.
 std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks, bool areMembers) {
   StringRef first = BankOp(banks.front()).getSymName();
   size_t common = first.size();
@@ -26,7 +26,8 @@ std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks, bool areMembers)
     name.pop_back();
   } else {
     llvm::raw_string_ostream stream(name);
-    llvm::interleave(banks, stream, [&](BankOp bank) { stream << bank.getSymName().drop_front(prefix); }, "_");
+    llvm::interleave(
+        banks, stream, [&](BankOp bank) { stream << bank.getSymName().drop_front(prefix); }, "_");
   }
   std::string unique = name;
   for (int i = 1; module.lookupSymbol(unique); ++i)
@@ -35,7 +36,8 @@ std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks, bool areMembers)
 }
 
 /// Replaces `old` by `united` in one use, shifting what it says about members and ranges.
-void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united, int64_t memberShift, int64_t rangeShift) {
+void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united, int64_t memberShift,
+                int64_t rangeShift) {
   auto shift = [&](StringRef name, int64_t by) {
     auto values = user->getAttrOfType<DenseI64ArrayAttr>(name);
     if (!values || by == 0)

@@ -1,7 +1,7 @@
 // init, eval, accumulate and update from the loss function that motley.train names.
 //
-// Before: the loss function is at level 2, in slot order. After: the four functions are at level 2, the loss function is gone,
-// and motley.train keeps the names of the losses for the manifest.
+// Before: the loss function is at level 2, in slot order. After: the four functions are at level 2, the loss function
+// is gone, and motley.train keeps the names of the losses for the manifest.
 #include "passes/Passes.h"
 
 namespace mlir::motley {
@@ -38,7 +38,8 @@ GroupByOp findBase(func::FuncOp function) {
 Value fieldInSlots(func::FuncOp function, GroupByOp base, Field field, Type elementType) {
   Value argument;
   for (BlockArgument candidate : function.getArguments())
-    if (auto attr = function.getArgAttrOfType<FieldAttr>(candidate.getArgNumber(), kFieldAttrName); attr && attr.getValue() == field)
+    if (auto attr = function.getArgAttrOfType<FieldAttr>(candidate.getArgNumber(), kFieldAttrName);
+        attr && attr.getValue() == field)
       argument = candidate;
   if (!argument) {
     auto type = RankedTensorType::get({base.getGroups().getType().getBound()}, elementType);
@@ -148,7 +149,8 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     Value weights = fieldInSlots(function, base, Field::weight, b.getF32Type());
     Value targets = fieldInSlots(function, base, Field::target, b.getI32Type());
     OpBuilder inner(end);
-    auto type = RankedTensorType::get({static_cast<int64_t>(losses.size()), static_cast<int64_t>(getModalities(loss).size())}, b.getF64Type());
+    auto type = RankedTensorType::get(
+        {static_cast<int64_t>(losses.size()), static_cast<int64_t>(getModalities(loss).size())}, b.getF64Type());
     auto sums = LossSumsOp::create(inner, loss.getLoc(), type, losses, weights, targets, base.getGroups());
     end->setOperands(sums->getResults());
     function.setFunctionType(b.getFunctionType(function.getArgumentTypes(), TypeRange(type)));
@@ -183,11 +185,13 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     Value step = addScalar(update, b.getI64Type(), "step");
     b.setInsertionPointToEnd(&update.getBody().front());
     auto normType = RankedTensorType::get({1}, b.getF32Type());
-    Value norm = GradientNormOp::create(b, loc, normType, b.getArrayAttr(SmallVector<Attribute>(banks.begin(), banks.end())));
+    Value norm =
+        GradientNormOp::create(b, loc, normType, b.getArrayAttr(SmallVector<Attribute>(banks.begin(), banks.end())));
     for (FlatSymbolRefAttr bank : banks) {
       bool decays = !tables.contains(bank) && lookupBank(getOperation(), bank).getRangeType(0).getRank() == 2;
-      AdamWOp::create(b, loc, bank, norm, rate, step, train.getBeta1Attr(), train.getBeta2Attr(), train.getEpsilonAttr(),
-                      decays ? train.getWeightDecayAttr() : b.getF64FloatAttr(0), train.getClipAttr());
+      AdamWOp::create(b, loc, bank, norm, rate, step, train.getBeta1Attr(), train.getBeta2Attr(),
+                      train.getEpsilonAttr(), decays ? train.getWeightDecayAttr() : b.getF64FloatAttr(0),
+                      train.getClipAttr());
     }
     func::ReturnOp::create(b, loc, norm);
     update.setFunctionType(b.getFunctionType(update.getArgumentTypes(), TypeRange(normType)));

@@ -1,9 +1,9 @@
 // Reverse mode at level 2: replaces motley.backward by the adjoints of what the losses depend on.
 //
-// A model function is one block in single-assignment form, so one walk backwards suffices. motley operations build their own
-// adjoints; those of upstream operations are here.
-#include "passes/Passes.h"
+// A model function is one block in single-assignment form, so one walk backwards suffices. motley operations build
+// their own adjoints; those of upstream operations are here.
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::motley {
@@ -59,7 +59,8 @@ public:
     sum = sum ? arith::AddFOp::create(b, cotangent.getLoc(), sum, cotangent).getResult() : cotangent;
   }
 
-  FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges, ArrayRef<int64_t> map) override {
+  FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
+                           ArrayRef<int64_t> map) override {
     llvm::DenseSet<Attribute> touched;
     for (int64_t range : ranges)
       for (int64_t member : map)
@@ -67,7 +68,8 @@ public:
           touched.insert(lookupBank(op, bank).getVariableName(member, range));
     size_t numWritten = llvm::count_if(touched, [&](Attribute variable) { return written.contains(variable); });
     if (numWritten != 0 && numWritten != touched.size())
-      return op->emitError() << "reads variables of " << bank << " of which only some are read elsewhere too; their gradients need "
+      return op->emitError() << "reads variables of " << bank
+                             << " of which only some are read elsewhere too; their gradients need "
                              << "operations of their own: split it";
     written.insert(touched.begin(), touched.end());
     if (numWritten == 0)
@@ -77,7 +79,8 @@ public:
 
   Value rowsByToken(Value tokens, Value groups, int64_t numTokens) override {
     Value live = groups.getDefiningOp<GroupByOp>().getLive();
-    return GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens)), tokens, live);
+    return GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens)), tokens,
+                             live);
   }
 
 private:
@@ -128,7 +131,8 @@ private:
         })
         .Case([&](math::TanhOp tanh) { // dy (1 - y^2) = dy - (dy y) y
           Value y = tanh.getResult();
-          accumulate(tanh.getOperand(), make<arith::SubFOp>(op, dy, make<arith::MulFOp>(op, make<arith::MulFOp>(op, dy, y), y)));
+          accumulate(tanh.getOperand(),
+                     make<arith::SubFOp>(op, dy, make<arith::MulFOp>(op, make<arith::MulFOp>(op, dy, y), y)));
           return success();
         })
         .Default([&](Operation *) -> LogicalResult {

@@ -1,11 +1,13 @@
 // merge(f(a), f(b)) is f(merge(a, b)) for operations that treat rows one by one, weights being named by the group; and
-// merge(split(x)) is x. Applied from the merges upwards, branches that are equal vanish as a whole, forward and backward alike.
+// merge(split(x)) is x. Applied from the merges upwards, branches that are equal vanish as a whole, forward and
+// backward alike.
 //
-// What merges to what is remembered by the tuple of branch values and by whose rows they are, so a value that both the forward and the backward merge is
-// made once. A merged operation stands behind the last of the operations that it replaces.
+// What merges to what is remembered by the tuple of branch values and by whose rows they are, so a value that both the
+// forward and the backward merge is made once. A merged operation stands behind the last of the operations that it
+// replaces.
 #include "passes/FuseBranches.h"
-#include "passes/BankUnion.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/BankUnion.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -40,7 +42,8 @@ struct MergeKeyInfo {
 
 class BranchFuser {
 public:
-  BranchFuser(func::FuncOp function) : function(function), module(function->getParentOfType<ModuleOp>()), b(function.getContext()) {}
+  BranchFuser(func::FuncOp function)
+      : function(function), module(function->getParentOfType<ModuleOp>()), b(function.getContext()) {}
 
   int64_t run() {
     SmallVector<MergeGroupsOp> merges(function.getOps<MergeGroupsOp>());
@@ -69,7 +72,8 @@ private:
   OpBuilder b;
   Value groups;
   DenseI64ArrayAttr owner;
-  llvm::MapVector<MergeKey, Value, llvm::DenseMap<MergeKey, unsigned, MergeKeyInfo>> known; // in order: output is deterministic
+  llvm::MapVector<MergeKey, Value, llvm::DenseMap<MergeKey, unsigned, MergeKeyInfo>>
+      known; // in order: output is deterministic
 
   /// Operations that write gradients beside their result, and the merged one that writes them instead.
   struct ReplacedWriters {
@@ -122,11 +126,14 @@ private:
   }
 
   static bool isRowOperation(Operation *op) {
-    return op->hasTrait<OpTrait::Elementwise>() || isa<RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
+    return op->hasTrait<OpTrait::Elementwise>() ||
+           isa<RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
            (isa<GroupedMatmulOp>(op) && cast<GroupedMatmulOp>(op).getEpilogue().empty());
   }
   /// Attributes that name weights; the rest must be equal.
-  static bool namesWeights(StringRef name) { return name == "bank" || name == "gain" || name == "bias" || name == "map"; }
+  static bool namesWeights(StringRef name) {
+    return name == "bank" || name == "gain" || name == "bias" || name == "map";
+  }
 
   bool areAlike(ArrayRef<Operation *> ops) {
     Operation *first = ops.front();
@@ -262,7 +269,8 @@ private:
     all.push_back(other);
     if (!areAlike(all))
       return false;
-    for (unsigned i = 1; i < other->getNumOperands(); ++i) // a pair occurs in the merged tuples, or the operand is the same
+    for (unsigned i = 1; i < other->getNumOperands();
+         ++i) // a pair occurs in the merged tuples, or the operand is the same
       if (carriesRows(other->getOperand(i)) && llvm::none_of(known, [&](auto &entry) {
             const auto &[itsGroups, itsOwner, branches] = entry.first;
             return itsGroups == groups && itsOwner == owner && branches.size() > ops.size() &&
@@ -295,7 +303,8 @@ private:
     }
     b.setInsertionPointAfter(last);
     for (Value operand : operands) // a merged value stands behind its branches, perhaps behind this
-      if (Operation *op = operand.getDefiningOp(); op && b.getInsertionPoint() != b.getBlock()->end() && !op->isBeforeInBlock(&*b.getInsertionPoint()))
+      if (Operation *op = operand.getDefiningOp();
+          op && b.getInsertionPoint() != b.getBlock()->end() && !op->isBeforeInBlock(&*b.getInsertionPoint()))
         b.setInsertionPointAfter(op);
     Operation *merged = b.insert(ops[0]->clone());
     merged->setOperands(operands);

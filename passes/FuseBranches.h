@@ -6,8 +6,8 @@
 
 namespace mlir::motley {
 
-/// Pulls merge_groups of equal operations up through them until they meet the split_groups that they undo; unites the banks.
-/// Returns the number of merges that disappeared.
+/// Pulls merge_groups of equal operations up through them until they meet the split_groups that they undo; unites the
+/// banks. Returns the number of merges that disappeared.
 int64_t fuseBranches(func::FuncOp function);
 
 } // namespace mlir::motley

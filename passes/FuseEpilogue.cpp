@@ -1,6 +1,6 @@
 // Elementwise operations move into the epilogue of the product that feeds them.
-#include "passes/Passes.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/Passes.h"
 
 namespace mlir::motley {
 #define GEN_PASS_DEF_FUSEEPILOGUE
@@ -17,12 +17,15 @@ bool isElementwise(Operation *op) {
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 /// Cheap enough to compute twice instead of storing it.
-bool isActivation(Operation *op) { return isa_and_nonnull<SiluOp, SiluSlopeOp, GeluOp, GeluSlopeOp, ReluOp, ReluSlopeOp>(op); }
+bool isActivation(Operation *op) {
+  return isa_and_nonnull<SiluOp, SiluSlopeOp, GeluOp, GeluSlopeOp, ReluOp, ReluSlopeOp>(op);
+}
 
 /// Grows the epilogue of one product, then rebuilds it.
 class EpilogueBuilder {
 public:
-  EpilogueBuilder(GroupedMatmulOp product, Operation *backwardStart) : product(product), backwardStart(backwardStart), b(product.getContext()) {}
+  EpilogueBuilder(GroupedMatmulOp product, Operation *backwardStart)
+      : product(product), backwardStart(backwardStart), b(product.getContext()) {}
 
   /// The number of operations fused.
   int64_t run() {
@@ -58,8 +61,8 @@ private:
   Operation *backwardStart;
   OpBuilder b;
   std::unique_ptr<Region> body;
-  IRMapping scalars;          // tensor -> its scalar inside
-  SmallVector<Value> inside;  // accumulators and fused values, in order
+  IRMapping scalars;         // tensor -> its scalar inside
+  SmallVector<Value> inside; // accumulators and fused values, in order
   SmallVector<Value> extras;
 
   bool isSamePhase(Operation *op) const {
@@ -95,7 +98,8 @@ private:
       return;
     if (isSplat(operand)) {
       auto elements = cast<DenseElementsAttr>(operand.getDefiningOp<arith::ConstantOp>().getValue());
-      scalars.map(operand, arith::ConstantOp::create(b, operand.getLoc(), cast<TypedAttr>(elements.getSplatValue<Attribute>())));
+      scalars.map(operand,
+                  arith::ConstantOp::create(b, operand.getLoc(), cast<TypedAttr>(elements.getSplatValue<Attribute>())));
       return;
     }
     if (Operation *op = operand.getDefiningOp(); isActivation(op)) {
@@ -109,7 +113,8 @@ private:
     scalars.map(operand, body->front().addArgument(b.getF32Type(), operand.getLoc()));
   }
 
-  /// A value leaves the region if something outside reads it. Activations of what is inside are computed again by the backward.
+  /// A value leaves the region if something outside reads it. Activations of what is inside are computed again by the
+  /// backward.
   bool leaves(Value value) const {
     return llvm::any_of(value.getUsers(), [&](Operation *user) {
       return user != product && !(user->getNumResults() == 1 && isInside(user->getResult(0)));
@@ -131,8 +136,9 @@ private:
 
     b.setInsertionPoint(product);
     SmallVector<Type> types(yielded.size(), product.getResult(0).getType());
-    auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types, product.getTransposedAttr(), product.getBankAttr(),
-                                         product.getRangesAttr(), product.getMapAttr(), product.getInputs(), product.getGroups(), extras);
+    auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types,
+                                         product.getTransposedAttr(), product.getBankAttr(), product.getRangesAttr(),
+                                         product.getMapAttr(), product.getInputs(), product.getGroups(), extras);
     fused.getEpilogue().takeBody(*body);
     for (auto [value, result] : llvm::zip(replaced, fused.getResults()))
       value.replaceAllUsesWith(result);

@@ -1,4 +1,5 @@
-// Equal siblings become one operation over all groups, and one bank: branches first (FuseBranches.cpp), then column ranges.
+// Equal siblings become one operation over all groups, and one bank: branches first (FuseBranches.cpp), then column
+// ranges.
 #include "passes/BankUnion.h"
 #include "passes/FuseBranches.h"
 
@@ -34,15 +35,16 @@ bool fuseForward(func::FuncOp function) {
       products.push_back(product);
   for (auto [i, first] : llvm::enumerate(products))
     for (GroupedMatmulOp second : ArrayRef(products).drop_front(i + 1)) {
-      if (first.getInputs() != second.getInputs() || first.getGroups() != second.getGroups() || first.getMap() != second.getMap() ||
-          !shareBank(first, second))
+      if (first.getInputs() != second.getInputs() || first.getGroups() != second.getGroups() ||
+          first.getMap() != second.getMap() || !shareBank(first, second))
         continue;
       OpBuilder b(first);
       SmallVector<Type> types(first.getResultTypes());
       llvm::append_range(types, second.getResultTypes());
-      auto fused = GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), types, UnitAttr(), first.getBankAttr(),
-                                           b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())), first.getMapAttr(),
-                                           first.getInputs(), first.getGroups(), ValueRange());
+      auto fused = GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), types, UnitAttr(),
+                                           first.getBankAttr(),
+                                           b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
+                                           first.getMapAttr(), first.getInputs(), first.getGroups(), ValueRange());
       first.replaceAllUsesWith(fused.getResults().take_front(first.getNumResults()));
       second.replaceAllUsesWith(fused.getResults().drop_front(first.getNumResults()));
       first.erase();
@@ -52,14 +54,28 @@ bool fuseForward(func::FuncOp function) {
   return false;
 }
 
+/// Whether a gradient that `moved` writes is written by an operation between it and `end`: moving it there would change the order
+/// of the writes, and the first one overwrites.
+bool isWrittenBetween(GroupedOuterOp moved, Operation *end) {
+  for (Operation *op = moved->getNextNode(); op && op != end; op = op->getNextNode())
+    if (auto other = dyn_cast<GroupedOuterOp>(op); other && other.getBankAttr() == moved.getBankAttr())
+      if (llvm::any_of(other.getRanges(), [&](int64_t range) { return llvm::is_contained(moved.getRanges(), range); }))
+        return true;
+  return false;
+}
+
 /// x^T dy_a and x^T dy_b into ranges of one bank.
 bool fuseOuter(func::FuncOp function) {
   SmallVector<GroupedOuterOp> outers(function.getOps<GroupedOuterOp>());
   for (auto [i, first] : llvm::enumerate(outers))
     for (GroupedOuterOp second : ArrayRef(outers).drop_front(i + 1)) {
-      if (first.getInput() != second.getInput() || first.getGroups() != second.getGroups() || first.getMap() != second.getMap() ||
-          first.getBankAttr() != second.getBankAttr() || first.getAdd() != second.getAdd() ||
+      if (first.getInput() != second.getInput() || first.getGroups() != second.getGroups() ||
+          first.getMap() != second.getMap() || first.getBankAttr() != second.getBankAttr() ||
+          first.getAdd() != second.getAdd() ||
           llvm::any_of(second.getRanges(), [&](int64_t range) { return llvm::is_contained(first.getRanges(), range); }))
+        continue;
+      GroupedOuterOp earlier = first->isBeforeInBlock(second) ? first : second;
+      if (isWrittenBetween(earlier, earlier == first ? second : first))
         continue;
       // In the order of the ranges, as the forward has them.
       if (first.getRanges().front() > second.getRanges().front())
@@ -67,9 +83,10 @@ bool fuseOuter(func::FuncOp function) {
       OpBuilder b(first->isBeforeInBlock(second) ? second : first);
       SmallVector<Value> cotangents(first.getCotangents());
       llvm::append_range(cotangents, second.getCotangents());
-      GroupedOuterOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), first.getInput(), cotangents, first.getBankAttr(),
-                             b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())), first.getMapAttr(),
-                             first.getGroups(), first.getAdd());
+      GroupedOuterOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), first.getInput(), cotangents,
+                             first.getBankAttr(),
+                             b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
+                             first.getMapAttr(), first.getGroups(), first.getAdd());
       first.erase();
       second.erase();
       return true;
@@ -104,20 +121,22 @@ bool fuseTransposed(func::FuncOp function) {
     SmallVector<GroupedMatmulOp> products;
     SmallVector<Value> others;
     collectTerms(sum, products, others);
-    llvm::sort(products, [](GroupedMatmulOp a, GroupedMatmulOp b) { return a.getRanges().front() < b.getRanges().front(); });
+    llvm::sort(products,
+               [](GroupedMatmulOp a, GroupedMatmulOp b) { return a.getRanges().front() < b.getRanges().front(); });
     for (auto [i, first] : llvm::enumerate(products))
       for (GroupedMatmulOp second : ArrayRef(products).drop_front(i + 1)) {
-        if (first.getGroups() != second.getGroups() || first.getMap() != second.getMap() || first.getBankAttr() != second.getBankAttr() ||
-            !shareBank(first, second))
+        if (first.getGroups() != second.getGroups() || first.getMap() != second.getMap() ||
+            first.getBankAttr() != second.getBankAttr() || !shareBank(first, second))
           continue;
         OpBuilder b(sum);
         SmallVector<Value> inputs(first.getInputs());
         llvm::append_range(inputs, second.getInputs());
-        Value fused = GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), TypeRange(sum.getType()), b.getUnitAttr(),
-                                              first.getBankAttr(),
-                                              b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())), first.getMapAttr(),
-                                              inputs, first.getGroups(), ValueRange())
-                          .getResult(0);
+        Value fused =
+            GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), TypeRange(sum.getType()),
+                                    b.getUnitAttr(), first.getBankAttr(),
+                                    b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
+                                    first.getMapAttr(), inputs, first.getGroups(), ValueRange())
+                .getResult(0);
         for (GroupedMatmulOp product : products)
           if (product != first && product != second)
             others.push_back(product.getResult(0));

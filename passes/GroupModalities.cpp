@@ -1,10 +1,10 @@
 // Level 1 to level 2: groups and banks become explicit, cases of by_modality are inlined.
 //
-// Every operation is rewritten alone and makes its own tables between its own gather and combine; uniting tables and removing
-// permutations is left to the passes that follow. Before: level 1 verifies. After: no operation of level 1 that names a
-// variable is left.
-#include "passes/Passes.h"
+// Every operation is rewritten alone and makes its own tables between its own gather and combine; uniting tables and
+// removing permutations is left to the passes that follow. Before: level 1 verifies. After: no operation of level 1
+// that names a variable is left.
 #include "mlir/IR/IRMapping.h"
+#include "passes/Passes.h"
 #include <cmath>
 
 namespace mlir::motley {
@@ -55,7 +55,8 @@ public:
       return function.emitError("a model function must be one block");
     for (auto byModality : function.getOps<ByModalityOp>()) {
       if (ids && ids != byModality.getModality())
-        return byModality.emitOpError("goes by other modalities than an earlier one of this function; a function has one base partition");
+        return byModality.emitOpError(
+            "goes by other modalities than an earlier one of this function; a function has one base partition");
       ids = byModality.getModality();
     }
     live = findOrAddLive(function);
@@ -107,7 +108,8 @@ private:
     auto mapAttr = b.getDenseI64ArrayAttr(map);
     auto rangeZero = b.getDenseI64ArrayAttr({0});
     if (auto linear = dyn_cast<LinearOp>(op)) {
-      Value product = GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(), bankOf(linear.getWeightAttr()), rangeZero, mapAttr,
+      Value product = GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(),
+                                              bankOf(linear.getWeightAttr()), rangeZero, mapAttr,
                                               ValueRange(values.lookup(linear.getInput())), groups, ValueRange())
                           .getResult(0);
       if (FlatSymbolRefAttr bias = bankOf(linear.getBiasAttr()))
@@ -116,25 +118,29 @@ private:
     } else if (auto norm = dyn_cast<NormOp>(op)) {
       int64_t width = norm.getHeads() * (norm.getKind() == NormKind::rms ? 1 : 2);
       auto statistics = RankedTensorType::get({numRows(norm.getInput()), width}, b.getF32Type());
-      auto grouped = GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(), values.lookup(norm.getInput()),
-                                           bankOf(norm.getGainAttr()), bankOf(norm.getBiasAttr()), mapAttr, groups, norm.getEpsilonAttr(),
-                                           norm.getHeadsAttr());
+      auto grouped =
+          GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(), values.lookup(norm.getInput()),
+                                bankOf(norm.getGainAttr()), bankOf(norm.getBiasAttr()), mapAttr, groups,
+                                norm.getEpsilonAttr(), norm.getHeadsAttr());
       values.map(norm.getResult(), grouped.getResult());
     } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-      values.map(embedding.getResult(), GroupedEmbeddingOp::create(b, loc, embedding.getType(), bankOf(embedding.getTableAttr()),
-                                                                   values.lookup(embedding.getTokens()), groups)
-                                            .getResult());
+      values.map(embedding.getResult(),
+                 GroupedEmbeddingOp::create(b, loc, embedding.getType(), bankOf(embedding.getTableAttr()),
+                                            values.lookup(embedding.getTokens()), groups)
+                     .getResult());
     } else if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
-      auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(), bankOf(loss.getHeadAttr()),
-                                                   values.lookup(loss.getInput()), groups, values.lookup(loss.getTargets()),
-                                                   loss.getZLossAttr());
+      auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(),
+                                                   bankOf(loss.getHeadAttr()), values.lookup(loss.getInput()), groups,
+                                                   values.lookup(loss.getTargets()), loss.getZLossAttr());
       values.map(loss.getResults(), grouped.getResults());
     } else {
       b.clone(*op, values);
     }
   }
 
-  Value gather(Location loc, Value value, Value groups) { return GatherRowsOp::create(b, loc, value.getType(), value, groups); }
+  Value gather(Location loc, Value value, Value groups) {
+    return GatherRowsOp::create(b, loc, value.getType(), value, groups);
+  }
 
   /// An operation outside of by_modality: the same member in every group.
   void groupWhole(Operation *op) {
@@ -155,8 +161,9 @@ private:
     FloatAttr scale = op.getScaleAttr();
     if (!scale)
       scale = b.getF64FloatAttr(1 / std::sqrt(double(numColumns(op.getQuery())) / op.getHeads()));
-    auto grouped = GroupedAttentionOp::create(b, loc, op.getType(), logSumExp, op.getMaskAttr(), op.getQuery(), op.getKey(), op.getValue(),
-                                              documents, op.getOrder(), op.getSpan(), op.getHeadsAttr(), op.getKvHeadsAttr(), scale);
+    auto grouped = GroupedAttentionOp::create(b, loc, op.getType(), logSumExp, op.getMaskAttr(), op.getQuery(),
+                                              op.getKey(), op.getValue(), documents, op.getOrder(), op.getSpan(),
+                                              op.getHeadsAttr(), op.getKvHeadsAttr(), scale);
     op.replaceAllUsesWith(grouped.getResult());
   }
 
@@ -184,7 +191,8 @@ private:
       Value inSlots = isRows ? gather(loc, value, base) : value;
       SplitGroupsOp split;
       if (isRows && type.getRank() == 2 && numCases > 1)
-        split = SplitGroupsOp::create(b, loc, SmallVector<Type>(numCases, type), inSlots, base, b.getDenseI64ArrayAttr(owner));
+        split = SplitGroupsOp::create(b, loc, SmallVector<Type>(numCases, type), inSlots, base,
+                                      b.getDenseI64ArrayAttr(owner));
       for (size_t i = 0; i < numCases; ++i)
         values[i].map(value, split ? split.getResult(i) : inSlots);
     }

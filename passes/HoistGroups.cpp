@@ -1,4 +1,5 @@
-// One table per distinct partition and step. Model functions are one block, so two tables with equal operands are equal.
+// One table per distinct partition and step. Model functions are one block, so two tables with equal operands are
+// equal.
 #include "passes/Passes.h"
 
 namespace mlir::motley {
@@ -46,8 +47,8 @@ struct HoistGroups : motley::impl::HoistGroupsBase<HoistGroups> {
     };
     for (Value operand : table->getOperands())
       keepLater(operand.getDefiningOp());
-    for (Operation *other = after ? after->getNextNode() : &table->getBlock()->front(); other && llvm::is_contained(kept, other);
-         other = other->getNextNode())
+    for (Operation *other = after ? after->getNextNode() : &table->getBlock()->front();
+         other && llvm::is_contained(kept, other); other = other->getNextNode())
       after = other;
     if (after)
       table->moveAfter(after);

@@ -1,7 +1,8 @@
 // Rows stay in the order of the base partition from the embedding to the loss; only fields of the rows are permuted.
 //
-// The published systems permute activations twice per layer (arXiv 2411.04996, algorithm 1). Here every operation either
-// treats rows one by one, goes by the base table, or reads rows through a table (attention), so the order can be chosen once.
+// The published systems permute activations twice per layer (arXiv 2411.04996, algorithm 1). Here every operation
+// either treats rows one by one, goes by the base table, or reads rows through a table (attention), so the order can be
+// chosen once.
 #include "passes/Passes.h"
 
 namespace mlir::motley {
@@ -89,7 +90,8 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
       if (table == base || table.getGroups().use_empty())
         continue;
       b.setInsertionPointAfter(table->isBeforeInBlock(last) ? last : table.getOperation());
-      auto reindexed = ReindexOp::create(b, table.getLoc(), table.getGroups().getType(), table.getGroups(), base.getGroups());
+      auto reindexed =
+          ReindexOp::create(b, table.getLoc(), table.getGroups().getType(), table.getGroups(), base.getGroups());
       table.getGroups().replaceAllUsesExcept(reindexed, reindexed);
     }
   }

@@ -42,7 +42,9 @@ private:
     if (llvm::any_of(function.getArgumentTypes(), isGroups) || llvm::any_of(function.getResultTypes(), isGroups))
       fail(function) << "passes groups over its border; make them inside, from ids";
     SmallVector<GroupByOp> tables;
+    llvm::DenseSet<Attribute> written;
     function.walk([&](Operation *op) {
+      checkWrites(op, written);
       if (isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, ByModalityOp, CrossEntropyOp, BackwardOp>(op))
         fail(op) << "is of the model level and must have become grouped operations";
       if (auto table = dyn_cast<GroupByOp>(op))
@@ -56,6 +58,43 @@ private:
       if (other->getOperands() == table->getOperands() && other.getType() == table.getType())
         fail(table) << "makes a table a second time; share the first";
     tables.push_back(table);
+  }
+
+  /// The first write of a gradient overwrites in the first microbatch, so nothing may have been written before it.
+  void checkWrites(Operation *op, llvm::DenseSet<Attribute> &written) {
+    Value add;
+    for (Value operand : op->getOperands())
+      if (operand.getType().isInteger(1))
+        add = operand;
+    if (!add || !isa<GroupedOuterOp, GroupedSumOp, GroupedNormBackwardOp, GroupedEmbeddingBackwardOp,
+                     GroupedCrossEntropyBackwardOp>(op))
+      return;
+    auto ranges = op->getAttrOfType<DenseI64ArrayAttr>("ranges");
+    auto map = op->getAttrOfType<DenseI64ArrayAttr>("map");
+    const int64_t first[] = {0}; // vectors and tables have one range, tables one member
+    ArrayRef<int64_t> usedRanges = first, usedMembers = first;
+    if (ranges)
+      usedRanges = ranges.asArrayRef();
+    if (map)
+      usedMembers = map.asArrayRef();
+    llvm::DenseSet<Attribute> own;
+    for (StringRef name : {"bank", "gain", "bias"}) {
+      auto symbol = op->getAttrOfType<FlatSymbolRefAttr>(name);
+      BankOp bank = symbol ? lookupBank(op, symbol) : BankOp();
+      if (!bank)
+        continue;
+      for (int64_t range : usedRanges)
+        for (int64_t member : usedMembers)
+          if (member >= 0)
+            own.insert(bank.getVariableName(member, range));
+    }
+    if (isa<BlockArgument>(add))
+      for (Attribute variable : own)
+        if (written.contains(variable)) {
+          fail(op) << "may overwrite the gradient of " << variable << ", which was written before";
+          break;
+        }
+    written.insert(own.begin(), own.end());
   }
 
   bool hasFailed = false;
