@@ -105,8 +105,17 @@ Status AtomicFile::write(const void *data, int64_t bytes) {
 }
 
 Status AtomicFile::writeAt(const void *data, int64_t bytes, int64_t offset) {
-  if (pwrite(descriptor, data, size_t(bytes), offset) != bytes)
-    return fileError("write", path, errno);
+  const char *next = static_cast<const char *>(data);
+  while (bytes > 0) {
+    ssize_t written = pwrite(descriptor, next, size_t(bytes), offset);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return fileError("write", path, errno);
+    next += written;
+    offset += written;
+    bytes -= written;
+  }
   return Status::ok();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <unordered_map>
 #include <set>
 
 namespace motley::runtime {
@@ -46,6 +47,8 @@ Status Session::checkRange(const BufferDesc &buffer, const int32_t *values, int6
     high = manifest().vocabulary();
   } else if (buffer.name == "modality") {
     high = int64_t(manifest().modalities.size());
+  } else if (buffer.name == "document") {
+    high = buffer.shape[0]; // a document has a row at least
   } else {
     return Status::ok();
   }
@@ -54,6 +57,22 @@ Status Session::checkRange(const BufferDesc &buffer, const int32_t *values, int6
       return Status::error(Code::InvalidArgument, "field '" + buffer.name + "' is " + std::to_string(values[row]) +
                                                       " in row " + std::to_string(row) + ", expected " +
                                                       std::to_string(low) + " to " + std::to_string(high - 1));
+  return Status::ok();
+}
+
+/// Attention skips blocks of keys by `order`, so rows of one document must come in ascending order. `documents` may be null: all
+/// rows are one document.
+static Status checkOrder(const int32_t *order, const int32_t *documents, int64_t live) {
+  std::unordered_map<int32_t, int32_t> last; // document -> order of its last row so far
+  for (int64_t row = 0; row < live; ++row) {
+    int32_t document = documents ? documents[row] : 0;
+    auto [entry, isFirst] = last.try_emplace(document, order[row]);
+    if (!isFirst && order[row] < entry->second)
+      return Status::error(Code::InvalidArgument, "field 'order' falls from " + std::to_string(entry->second) + " to " +
+                                                      std::to_string(order[row]) + " in row " + std::to_string(row) +
+                                                      "; rows of a document must come in ascending order");
+    entry->second = order[row];
+  }
   return Status::ok();
 }
 
@@ -76,6 +95,12 @@ Status Session::bindField(const BufferDesc &buffer, const std::vector<FieldArgum
   int64_t elementBytes = dtypeBytes(buffer.dtype);
   if (buffer.dtype == DType::I32)
     MOTLEY_RETURN_IF_ERROR(checkRange(buffer, static_cast<const int32_t *>(field->data), live));
+  if (buffer.name == "order") {
+    auto document = std::find_if(fields.begin(), fields.end(), [](const FieldArgument &one) { return one.name == "document"; });
+    bool hasDocuments = document != fields.end() && document->dtype == DType::I32 && document->rows >= live;
+    MOTLEY_RETURN_IF_ERROR(checkOrder(static_cast<const int32_t *>(field->data),
+                                      hasDocuments ? static_cast<const int32_t *>(document->data) : nullptr, live));
+  }
   if (live)
     std::memcpy(out, field->data, size_t(live * elementBytes));
   std::memset(static_cast<char *>(out) + live * elementBytes, poison ? 0xff : 0,

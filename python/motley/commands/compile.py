@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     """Compile and write."""
     model = common.load(options, options.model)
     extension = {"so": ".so", "obj": ".o"}.get(options.emit)
-    out = options.out or (Path(options.model).stem + extension if extension else "-")
+    out = options.out or (str(Path(options.model).with_suffix(extension)) if extension else "-")
     text = native.emit(model.text, model.path, options.emit, out)
     if options.emit not in native.TEXT_KINDS:
         if out != "-":

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,23 @@ def _resume_from(out: Path, resume: bool) -> str | bool:
     raise Error(f"'{out}' holds no run to resume; leave --resume out to begin one", None)
 
 
+def _keep_model(path: Path, text: str, resume: bool) -> None:
+    """Store what is trained with the run, since the model file may change afterwards; refuse to resume another model."""
+    if resume and path.exists():
+        if _without_locations(path.read_text(encoding="utf-8")) != _without_locations(text):
+            raise Error(
+                f"the model is not the one that this run trains, which is '{path}'; "
+                "give the same model file, --set and --rows, or another --out",
+                None,
+            )
+        return
+    native.write_text(path, text)
+
+
+def _without_locations(text: str) -> str:
+    return re.sub(r' loc\((?:"[^"]*":\d+:\d+|unknown)\)', "", text)
+
+
 def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters]:
     """Load or compile the model; the options override what its file says about training."""
     if options.model.endswith(".so"):
@@ -116,8 +134,7 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
         text = common.load(options, options.model)
         train = text.train
         os.makedirs(options.out, exist_ok=True)
-        # What is trained stays with the run: the model file may change afterwards.
-        native.write_text(Path(options.out) / "model.mlir", text.text)
+        _keep_model(Path(options.out) / "model.mlir", text.text, options.resume)
         model = CompiledModel(native.jit(text.text, text.path), options.threads)
     given: dict[str, Any] = {
         name: getattr(options, name) for name in ("learning_rate", "warmup", "schedule", "microbatches")
