@@ -1,4 +1,4 @@
-"""What holds for every source file: at most 700 lines, no path of somebody's machine, no unowned work, no trailing blanks."""
+"""What holds for every source file: at most 600 lines, no path of somebody's machine, no unowned work, no trailing blanks."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from edges import tracked_files
 from tablegen import ROOT, report
 
-LONGEST = 700  # lines
+LONGEST = 600  # lines
 TEXT = {".c", ".cc", ".cpp", ".cu", ".h", ".td", ".py", ".mlir", ".test", ".txt", ".cmake", ".md", ".cfg", ".in", ".sh", ".toml", ".yml", ".json"}
 WHOLE = {"LICENSE"}  # kept as they are
 
