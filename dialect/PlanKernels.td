@@ -33,9 +33,10 @@ def ClampOffsetsFamily : Family<"ClampOffsets", "clamp_offsets"> {
 // `panels` has the first panel of each range that the kernel uses; `map` the member of each group (-1: the tile is skipped).
 //
 // How to cut them, from one core with AVX-512 (K = 512, N = 512 and 3 x 512, 1000 rows; share of the measured fma peak):
-// * forward: 96-99% with row tiles of 64 to 512 and 4 to 16 panels a block alike: cut by the number of units wanted.
-// * transposed: every unit packs its panels of W^T, so tiles should be long: 82% at 128 rows, 90% at 512. Panels a block: any.
-// * outer: every unit packs its rows of x, so blocks should be wide: 88% at 4 panels, 92% at 8 and beyond.
+// * forward: 95-98% with row tiles of 64 to 512 and 4 to 16 panels a block alike: cut by the number of units wanted.
+// * transposed: every unit packs its panels of W^T, so tiles should be long: 88-95% at 128 rows, 91-96% at 512. Panels a
+//   block: any.
+// * outer: every unit packs its rows of x, so blocks should be wide: 87-89% at 4 panels, 89-92% at 8, 92-93% at 16.
 
 def MatmulFamily : Family<"Matmul", "matmul"> {
   let summary = "the grouped GEMM, forward or transposed";

@@ -1,8 +1,8 @@
 // kernel-bench FILE [level] [row tile] [rows]: runs each matmul and outer kernel of a plan on random data, one thread,
 // and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured.
 //
-// Rows are shared out evenly among the groups. Each unit is timed by itself, in the thread's processor time, and the
-// best of the repeats is summed, so that other load on the machine counts little.
+// Rows are shared out evenly among the groups. Each unit is timed by itself and the best of
+// the repeats is summed, so that other load on the machine counts little.
 #include "Peak.h"
 #include "codegen/Codegen.h"
 #include "codegen/Lowering.h"
@@ -52,14 +52,14 @@ public:
     void *scratch = allocate(scratchBytes);
     memories.push_back(scratch);
     std::vector<double> best(numUnits, 1e9);
-    double end = processorSeconds() + 1;
+    double end = secondsNow() + 1;
     do {
       for (int64_t unit = 0; unit < numUnits; ++unit) {
-        double start = processorSeconds();
+        double start = secondsNow();
         function(slots.data(), scratch, unit, unit + 1);
-        best[unit] = std::min(best[unit], processorSeconds() - start);
+        best[unit] = std::min(best[unit], secondsNow() - start);
       }
-    } while (processorSeconds() < end);
+    } while (secondsNow() < end);
     double seconds = 0;
     for (double unit : best)
       seconds += unit;

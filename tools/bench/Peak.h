@@ -5,7 +5,7 @@
 /// fp32 GFLOP/s of independent chains of fma on registers; `level` is MOTLEY_LEVEL_*. The best of several short runs.
 double measurePeak(int level);
 
-/// Processor time of the calling thread.
-double processorSeconds();
+/// Time since some fixed moment. Not the thread's processor time: that is off by microseconds either way.
+double secondsNow();
 
 #endif // MOTLEY_TOOLS_BENCH_PEAK_H
