@@ -40,9 +40,10 @@ const std::vector<double> &parameter(Frame &frame, FlatSymbolRefAttr variable);
 const std::vector<double> &parameter(Frame &frame, Operation *from, FlatSymbolRefAttr bank, int64_t member,
                                      int64_t range);
 std::vector<double> &gradient(Frame &frame, Operation *from, FlatSymbolRefAttr bank, int64_t member, int64_t range);
-/// Zeroes the gradients of some ranges in all members of a bank: what an operation with `into` does first if `add` is
-/// false.
-void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges);
+/// Zeroes the gradients of some ranges in the members that a map names: what an operation with `into` does first if `add`
+/// is false.
+void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
+                    ArrayRef<int64_t> map);
 
 /// Calls visit(row, member) for each row whose group meets a member, group by group.
 template <typename Visit> void forEachRow(const GroupTable &groups, ArrayRef<int64_t> map, Visit visit) {

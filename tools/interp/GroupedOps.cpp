@@ -18,10 +18,12 @@ std::vector<double> &gradient(Frame &frame, Operation *from, FlatSymbolRefAttr b
   return variableIn(frame, from, bank, member, range).slot(StateSlot::grad);
 }
 
-void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges) {
-  for (int64_t member = 0; member < lookupBank(from, bank).getNumMembers(); ++member)
+void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
+                    ArrayRef<int64_t> map) {
+  for (int64_t member : map)
     for (int64_t range : ranges)
-      llvm::fill(gradient(frame, from, bank, member, range), 0.0);
+      if (member >= 0)
+        llvm::fill(gradient(frame, from, bank, member, range), 0.0);
 }
 
 /// The parameters, or the gradients, of one range: one pointer per member.
@@ -94,7 +96,7 @@ LogicalResult evaluate(GroupedMatmulOp op, Frame &frame) {
 LogicalResult evaluate(GroupedOuterOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput());
   if (!frame.intScalar(op.getAdd()))
-    clearGradients(frame, op, op.getBankAttr(), op.getRanges());
+    clearGradients(frame, op, op.getBankAttr(), op.getRanges(), op.getMap());
   for (auto [range, cotangentValue] : llvm::zip_equal(op.getRanges(), op.getCotangents())) {
     const Tensor &cotangent = frame.tensor(cotangentValue);
     auto gradients = slotOfRange(frame, op, op.getBankAttr(), range, StateSlot::grad);
@@ -120,7 +122,7 @@ LogicalResult evaluate(GroupedBiasOp op, Frame &frame) {
 LogicalResult evaluate(GroupedSumOp op, Frame &frame) {
   const Tensor &cotangent = frame.tensor(op.getCotangent());
   if (!frame.intScalar(op.getAdd()))
-    clearGradients(frame, op, op.getBankAttr(), {0});
+    clearGradients(frame, op, op.getBankAttr(), {0}, op.getMap());
   forEachRow(frame.groups(op.getGroups()), op.getMap(), [&](int64_t r, int64_t member) {
     std::vector<double> &sum = gradient(frame, op, op.getBankAttr(), member, 0);
     for (int64_t n = 0; n < cotangent.rowSize(); ++n)
@@ -155,9 +157,9 @@ LogicalResult evaluate(GroupedNormBackwardOp op, Frame &frame) {
   NormRow norm = normOf(op);
   Tensor result = Tensor::ofFloats(input.shape);
   if (!frame.intScalar(op.getAdd())) {
-    clearGradients(frame, op, op.getGainAttr(), {0});
+    clearGradients(frame, op, op.getGainAttr(), {0}, op.getMap());
     if (op.getBiasAttr())
-      clearGradients(frame, op, op.getBiasAttr(), {0});
+      clearGradients(frame, op, op.getBiasAttr(), {0}, op.getMap());
   }
   forEachRow(frame.groups(op.getGroups()), op.getMap(), [&](int64_t r, int64_t member) {
     const double *gain = parameter(frame, op, op.getGainAttr(), member, 0).data();
