@@ -9,12 +9,12 @@ motley.variable @m2.a : tensor<1x2xf32> init constant 0.0
 motley.variable @m2.b : tensor<1x1xf32> init constant 0.0
 motley.bank @bank [[@m0.a, @m0.b], [@m1.a, @m1.b], [@m2.a, @m2.b]]
 
-// Tests that groups 0 and 2 sum into member 1, that group 1 meets none, that members without rows get zeros, that the dead row
-// is not read, and that the other range is left as it is.
-// ZEROED: grad @m0.a = dense<{{\[}}[0, 0]]>
+// Tests that groups 0 and 2 sum into member 1, that group 1 meets none, that the dead row is not read, and that
+// members and ranges that the operation does not name are left as they are.
+// ZEROED: grad @m0.a = dense<{{\[}}[100, 100]]>
 // ZEROED: grad @m0.b = dense<{{\[}}[100]]>
 // ZEROED: grad @m1.a = dense<{{\[}}[21, 42]]>
-// ZEROED: grad @m2.a = dense<{{\[}}[0, 0]]>
+// ZEROED: grad @m2.a = dense<{{\[}}[100, 100]]>
 // ADDED: grad @m0.a = dense<{{\[}}[100, 100]]>
 // ADDED: grad @m1.a = dense<{{\[}}[121, 142]]>
 // ADDED: grad @m2.a = dense<{{\[}}[100, 100]]>
