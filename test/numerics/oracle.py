@@ -39,9 +39,10 @@ EPS = 2.0**-24
 # Losses: the logits of a row pass some ten operations with errors of a few EPS each, scaled up by the slopes of the
 # softmax and of the norms between them; rows add up like independent errors.
 C_LOSS = 64
-# Gradients: the same chain forward and back, some thirty operations deep; the length of the sums enters with its root.
-# The scale is typical, not the sum of magnitudes, which is sqrt(rows) to rows times as large.
-C_GRADIENT = 512
+# Gradients, for each block and the head: forward and back a row passes some thirty operations, whose errors the next
+# block hands on beside its own; the length of the sums enters with its root. The scale is typical, not the sum of
+# magnitudes, which is sqrt(rows) to rows times as large.
+C_GRADIENT = 128
 # Moments, parameters and norms: less than ten operations, one of them a reciprocal square root.
 C_UPDATE = 16
 
@@ -172,9 +173,12 @@ class Case:
         For the files of the interpreter.
     level : str
         Of the instructions.
+    blocks : int
+        Depth of the model.
     """
 
-    def __init__(self, text, modalities, rows, folder, level=LEVELS[-1], threads=2, seed=3):
+    def __init__(self, text, modalities, rows, folder, level=LEVELS[-1], blocks=1, threads=2, seed=3):
+        self.c_gradient = C_GRADIENT * (blocks + 1)
         self.text, self.modalities, self.rows, self.folder = text, modalities, rows, Path(folder)
         with environment(MOTLEY_POISON="1"):
             self.model = compiled(text, level, threads)
@@ -272,7 +276,7 @@ class Case:
             # The second microbatch is the same as the first: each element is rounded once or, where rows are added to
             # the sum one after the other, as often as the sum is long.
             error = twice.astype(np.float64) - 2 * self.found[name].astype(np.float64)
-            ratios.append(largest("sum of two gradients", error, self.scale(name) * 2, C_GRADIENT, name))
+            ratios.append(largest("sum of two gradients", error, self.scale(name) * 2, self.c_gradient, name))
         return ratios
 
     def scale(self, name: str) -> np.ndarray:
@@ -287,7 +291,7 @@ class Case:
 
     def ratio_of_gradient(self, name: str, found: np.ndarray) -> Ratio:
         error = found.astype(np.float64) - self.expected[name]
-        return largest("gradients", error, self.scale(name), C_GRADIENT, name)
+        return largest("gradients", error, self.scale(name), self.c_gradient, name)
 
     # Update
 

@@ -70,7 +70,7 @@ def test_killed_at_random_moments_and_resumed(artefact, data_set, whole, tmp_pat
     out, generator, kills = tmp_path / "run", random.Random(), 0
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
     while kills < 2:
-        resume = {"resume": True} if (out / "latest").exists() else {}
+        resume = {"resume": True} if kills else {}
         process = subprocess.Popen(
             [sys.executable, "-m", "motley", *command(artefact, data_set, out, threads=1 + trial, **resume)],
             env=environment,
@@ -113,8 +113,10 @@ def test_half_written_files_of_a_killed_run_are_removed(artefact, data_set, tmp_
 
 def test_the_log_of_a_resumed_run_has_every_step_once(artefact, data_set, tmp_path):
     steps = {"steps": 9, "checkpoint_interval": 3}
-    model = mt.compile(artefact)
-    trainer = mt.Trainer(model, data_set, steps=9, out=tmp_path / "run", checkpoint_interval=3)
+    train = mt.Hyperparameters(learning_rate=3e-3)
+    trainer = mt.Trainer(
+        mt.compile(artefact), data_set, steps=9, out=tmp_path / "run", checkpoint_interval=3, train=train
+    )
     trainer.run(lambda report: report["step"] < 6)
     assert run_command_line(command(artefact, data_set, tmp_path / "run", resume=True, **steps)) == 0
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]

@@ -257,7 +257,7 @@ def test_data_directories_that_are_none(artefact, data_set, tmp_path):
     ):
         broken = shutil.copytree(data_set, tmp_path / f"broken{number}")
         (broken / file).write_bytes(change((broken / file).read_bytes()))
-        fails(*train(broken), says=[file])
+        fails(*train(broken), says=[str(broken)])
     assert not list((tmp_path).glob("run/checkpoint-*"))
 
 

@@ -99,7 +99,7 @@ def test_levels_agree(tmp_path, combination):
 
 @pytest.mark.parametrize("fixed", FAMILIES, ids=name_of)
 def test_compiled_equals_oracle(texts, tmp_path, fixed):
-    oracle.Case(texts[fixed], TWO, ROWS, tmp_path).check()
+    oracle.Case(texts[fixed], TWO, ROWS, tmp_path, blocks=len(family(fixed))).check()
 
 
 @pytest.mark.parametrize("level", oracle.LEVELS)
