@@ -16,8 +16,3 @@ config.environment["PATH"] = os.path.pathsep.join(tools)
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope -dump-input-filter=all"
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%root", config.motley_source_root))
-
-# A tool that is not built yet switches off the tests that ask for it by REQUIRES.
-for tool in ["motley-interp", "motleyc"]:
-    if os.path.exists(os.path.join(tools[0], tool)):
-        config.available_features.add(tool)

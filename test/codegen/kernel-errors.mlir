@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // RUN: not motleyc --from plan --emit so %s -o %t.so 2>&1 | FileCheck %s
 // RUN: not ls %t.so
 

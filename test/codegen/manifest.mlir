@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // RUN: motleyc --from plan --emit so %s -o %t.so
 // RUN: %python %S/Inputs/run_artifact.py %t.so | FileCheck %s
 

@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // RUN: motleyc --from plan --emit kernel %s | FileCheck %s
 // RUN: motleyc --from plan --emit asm %s | FileCheck %s --check-prefix=ASM --implicit-check-not='{{[yz]mm[0-9]+, -?[0-9]*[(]%rsp[)]}}'
 

@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // RUN: not motleyc --from plan --emit kernel %s 2>&1 | FileCheck %s
 
 // Tests that a buffer without an offset is refused.

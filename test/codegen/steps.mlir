@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // RUN: motleyc --from plan --emit kernel %s | FileCheck %s
 
 // Tests that a step fills the slots of each launch in order, passes the count buffer where there is one, and returns at

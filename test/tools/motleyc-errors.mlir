@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // Tests that a mistake on the command line is one message and exit code 1.
 
 // RUN: not motleyc 2>&1 | FileCheck %s --check-prefix=NOTHING

@@ -1,4 +1,3 @@
-// REQUIRES: motleyc
 // Tests that every level comes out, and that a level can be taken up again.
 
 // RUN: motleyc --emit motley %s | FileCheck %s --check-prefix=MOTLEY
