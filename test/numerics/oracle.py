@@ -38,7 +38,7 @@ EPS = 2.0**-24
 
 # Losses: the logits of a row pass some ten operations with errors of a few EPS each, scaled up by the slopes of the
 # softmax and of the norms between them; rows add up like independent errors.
-C_LOSS = 64
+C_LOSS = 16
 # Gradients, for each block and the head: forward and back a row passes some thirty operations, whose errors the next
 # block hands on beside its own; the length of the sums enters with its root. The scale is typical, not the sum of
 # magnitudes, which is sqrt(rows) to rows times as large.
