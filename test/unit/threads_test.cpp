@@ -104,10 +104,15 @@ TEST_F(Launch, NeverMoreThreadsThanAsked) {
   auto launcher = make(2);
   Probe probe(3000);
   request = {&probe, 0, nullptr, 3000, 3};
-  EXPECT_OK(launcher->call(0, nullptr, nullptr));
+  // On a busy machine one thread may do a whole launch before the other wakes, but not every time.
+  int numCalls = 0;
+  while (probe.threads.size() < 2 && numCalls < 2000) {
+    EXPECT_OK(launcher->call(0, nullptr, nullptr));
+    ++numCalls;
+    EXPECT_LT(probe.calls, numCalls * 3 * 100); // chunks, not single units
+  }
   EXPECT_EQ(probe.threads.size(), 2u);
   EXPECT_EQ(probe.scratches.size(), 2u);
-  EXPECT_LT(probe.calls, 3 * 100); // chunks, not single units
 }
 
 TEST_F(Launch, CountIsReadAtTheLaunch) {
