@@ -19,11 +19,6 @@ def last_heldout(log: list[dict]) -> dict:
     return [line for line in log if "heldout" in line][-1]
 
 
-def median_seconds(log: list[dict]) -> float:
-    seconds = sorted(line["seconds"] for line in log if "seconds" in line)
-    return seconds[len(seconds) // 2]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
@@ -32,12 +27,12 @@ def main() -> None:
 
     logs = {run.name: read_log(run) for run in options.runs}
     modalities = list(last_heldout(next(iter(logs.values())))["heldout"]["losses"]["ce"])
-    print(f"{'held-out cross-entropy, nats per token':40}" + "".join(f"{name:>10}" for name in modalities) + f"{'step, s':>10}")
+    print(f"{'held-out cross-entropy, nats per token':40}" + "".join(f"{name:>10}" for name in modalities))
     for name, log in logs.items():
         line = last_heldout(log)
         losses = line["heldout"]["losses"]["ce"]
         cells = "".join(f"{losses[modality]:10.4f}" for modality in modalities)
-        print(f"{name + ', step ' + str(line['step']):40}{cells}{median_seconds(log):10.3f}")
+        print(f"{name + ', step ' + str(line['step']):40}{cells}")
     plot_losses(options.runs, options.out)
     print(f"curves: {options.out}")
 

@@ -81,11 +81,6 @@ def line(one: Contender, base: Contender, options: argparse.Namespace, load: tup
     """Spell a result. The ratio is the median over rounds of the two steps of one round."""
     step_s = statistics.median(one.seconds)
     ratio = statistics.median(own / other for own, other in zip(one.seconds, base.seconds))
-    flops = sum(
-        function["flops"]
-        for function in one.model.manifest["functions"]
-        if function["name"] in ("accumulate", "update")
-    )
     found = {
         "model": one.kind,
         "size": options.size,
@@ -93,7 +88,6 @@ def line(one: Contender, base: Contender, options: argparse.Namespace, load: tup
         "step_s": round(step_s, 5),
         f"ratio_to_{base.kind}": round(ratio, 4),
         "tokens_per_s": round(options.rows / step_s, 1),
-        "gflops": round(flops / step_s / 1e9, 1),
         "steps": options.steps,
         "threads": one.model.session.threads,
         "level": one.model.level,
@@ -104,7 +98,7 @@ def line(one: Contender, base: Contender, options: argparse.Namespace, load: tup
         return json.dumps(found)
     return (
         f"{one.kind:<8} {step_s:8.4f} s a step of {options.rows} tokens, {found['tokens_per_s']:>9,.0f} tokens/s, "
-        f"{found['gflops']:>7,.1f} GFLOP/s, {ratio:.3f} of {base.kind}"
+        f"{ratio:.3f} of {base.kind}"
     )
 
 
