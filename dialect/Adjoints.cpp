@@ -101,13 +101,13 @@ LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) 
     if (failed(addBias))
       return failure();
     if (isa<BlockArgument>(*add) != isa<BlockArgument>(*addBias))
-      return emitError() << "shares " << (isa<BlockArgument>(*add) ? "its bias but not its gain" : "its gain but not its bias")
+      return emitError() << "shares "
+                         << (isa<BlockArgument>(*add) ? "its bias but not its gain" : "its gain but not its bias")
                          << " with another norm; share both or neither";
   }
-  Value dinput = GroupedNormBackwardOp::create(builder, getLoc(), getInput().getType(), getKindAttr(),
-                                               adjoint.cotangent(getResult()), getInput(), getStatistics(),
-                                               getGainAttr(), getBiasAttr(), getMapAttr(), getGroups(),
-                                               *add, getEpsilonAttr(), getHeadsAttr());
+  Value dinput = GroupedNormBackwardOp::create(
+      builder, getLoc(), getInput().getType(), getKindAttr(), adjoint.cotangent(getResult()), getInput(),
+      getStatistics(), getGainAttr(), getBiasAttr(), getMapAttr(), getGroups(), *add, getEpsilonAttr(), getHeadsAttr());
   adjoint.accumulate(getInput(), dinput);
   return success();
 }

@@ -39,9 +39,10 @@ public:
   virtual bool has(Value result) = 0;
   /// Adds a cotangent to an operand.
   virtual void accumulate(Value operand, Value cotangent) = 0;
-  /// The `add` operand of a write into the gradients of members `map` and of `ranges` of a bank: the function's flag for their
-  /// first write of a step, true afterwards. An error at `op` where some were written and some were not.
-  virtual FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges, ArrayRef<int64_t> map) = 0;
+  /// The `add` operand of a write into the gradients of members `map` and of `ranges` of a bank: the function's flag
+  /// for their first write of a step, true afterwards. An error at `op` where some were written and some were not.
+  virtual FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
+                                   ArrayRef<int64_t> map) = 0;
   /// The table of rows by token id over `tokens`, whose rows stand in the order of `rows`: for the gradient of a table
   /// of V rows.
   virtual Value rowsByToken(Value tokens, Value groups, int64_t numTokens) = 0;

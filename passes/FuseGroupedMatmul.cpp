@@ -54,8 +54,8 @@ bool fuseForward(func::FuncOp function) {
   return false;
 }
 
-/// Whether a gradient that `moved` writes is written by an operation between it and `end`: moving it there would change the order
-/// of the writes, and the first one overwrites.
+/// Whether a gradient that `moved` writes is written by an operation between it and `end`: moving it there would change
+/// the order of the writes, and the first one overwrites.
 bool isWrittenBetween(GroupedOuterOp moved, Operation *end) {
   for (Operation *op = moved->getNextNode(); op && op != end; op = op->getNextNode())
     if (auto other = dyn_cast<GroupedOuterOp>(op); other && other.getBankAttr() == moved.getBankAttr())

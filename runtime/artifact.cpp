@@ -133,9 +133,9 @@ Result<std::shared_ptr<const Artifact>> Artifact::fromTable(const motley_artifac
   });
 }
 
-/// A path of the open file that no load before has used. The C library knows a library by the name it was opened under, and
-/// one that it could not unload keeps its name when its descriptor goes to another file; so the number of the load is spelled
-/// into the path, a bit each, by separators that mean nothing.
+/// A path of the open file that no load before has used. The C library knows a library by the name it was opened under,
+/// and one that it could not unload keeps its name when its descriptor goes to another file; so the number of the load
+/// is spelled into the path, a bit each, by separators that mean nothing.
 static std::string uniqueName(int descriptor) {
   static std::atomic<uint32_t> numLoads{0};
   std::string name = "/proc/self/fd/";

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <unordered_map>
 #include <set>
+#include <unordered_map>
 
 namespace motley::runtime {
 
@@ -60,8 +60,8 @@ Status Session::checkRange(const BufferDesc &buffer, const int32_t *values, int6
   return Status::ok();
 }
 
-/// Attention skips blocks of keys by `order`, so rows of one document must come in ascending order. `documents` may be null: all
-/// rows are one document.
+/// Attention skips blocks of keys by `order`, so rows of one document must come in ascending order. `documents` may be
+/// null: all rows are one document.
 static Status checkOrder(const int32_t *order, const int32_t *documents, int64_t live) {
   std::unordered_map<int32_t, int32_t> last; // document -> order of its last row so far
   for (int64_t row = 0; row < live; ++row) {
@@ -96,7 +96,8 @@ Status Session::bindField(const BufferDesc &buffer, const std::vector<FieldArgum
   if (buffer.dtype == DType::I32)
     MOTLEY_RETURN_IF_ERROR(checkRange(buffer, static_cast<const int32_t *>(field->data), live));
   if (buffer.name == "order") {
-    auto document = std::find_if(fields.begin(), fields.end(), [](const FieldArgument &one) { return one.name == "document"; });
+    auto document =
+        std::find_if(fields.begin(), fields.end(), [](const FieldArgument &one) { return one.name == "document"; });
     bool hasDocuments = document != fields.end() && document->dtype == DType::I32 && document->rows >= live;
     MOTLEY_RETURN_IF_ERROR(checkOrder(static_cast<const int32_t *>(field->data),
                                       hasDocuments ? static_cast<const int32_t *>(document->data) : nullptr, live));

@@ -159,7 +159,8 @@ static Status checkSameSettings(const std::string &path, const std::string &stor
   std::string differences;
   for (const auto &[key, value] : now.items())
     if (key != "steps" && key != "module" && before.contains(key) && before[key] != value)
-      differences += (differences.empty() ? "" : ", ") + key + " " + before[key].dump() + " then and " + value.dump() + " now";
+      differences +=
+          (differences.empty() ? "" : ", ") + key + " " + before[key].dump() + " then and " + value.dump() + " now";
   if (differences.empty())
     return Status::ok();
   return Status::error(Code::Incompatible, path + ": is of a run with other settings: " + differences +
