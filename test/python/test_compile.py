@@ -143,6 +143,23 @@ def test_gradients_agree_with_differences_of_the_numpy_model():
         assert (gradient * direction).sum() == pytest.approx(slope, abs=2e-5 * scale + 1e-9), name
 
 
+@pytest.mark.parametrize(
+    "field, row, value, said",
+    [
+        ("document", 2, -5, "field 'document' is -5 in row 2, expected 0 to 31"),
+        ("document", 11, 32, "field 'document' is 32 in row 11, expected 0 to 31"),
+        ("order", 6, 0, "field 'order' falls from 5 to 0 in row 6"),
+    ],
+)
+def test_rows_that_attention_cannot_use_are_refused(field, row, value, said):
+    model = build()
+    rows = {**ROWS, field: ROWS[field].copy()}
+    rows[field][row] = value
+    with pytest.raises(mt.Error, match=re.escape(said)):
+        model.eval(rows)
+    assert model.eval(ROWS)
+
+
 def test_second_microbatch_adds_and_first_overwrites():
     model = build()
     model.accumulate(ROWS, normaliser=10.0)

@@ -103,6 +103,14 @@ def test_resuming_a_run_that_is_done_does_nothing(compiled, data, tmp_path, caps
     assert checkpoint(tmp_path / "run") == before
 
 
+def test_resuming_with_other_settings_is_refused(compiled, data, tmp_path, capsys):
+    run_command_line(command(compiled, data, tmp_path / "run", steps=2))
+    before = checkpoint(tmp_path / "run")
+    error = fails(capsys, command(compiled, data, tmp_path / "run", steps=4, microbatches=3, resume=True))
+    assert "is of a run with other settings: microbatches 1 then and 3 now" in error
+    assert checkpoint(tmp_path / "run") == before
+
+
 def test_checkpoints_are_safetensors_with_every_variable(compiled, data, tmp_path):
     run_command_line(command(compiled, data, tmp_path / "run", steps=2))
     path = tmp_path / "run" / (tmp_path / "run" / "latest").read_text().strip()
