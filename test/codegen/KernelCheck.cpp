@@ -24,7 +24,11 @@ Memory::Memory(size_t bytes) : bytes(bytes) {
   begin = static_cast<char *>(mapping) + inner - roundUp(bytes, 64);
   std::memset(begin + bytes, kCanary, roundUp(bytes, 64) - bytes);
 }
-Memory::~Memory() { munmap(mapping, mappingBytes); }
+Memory::~Memory() {
+  if (isOverrun())
+    llvm::report_fatal_error("a kernel wrote beyond its buffer");
+  munmap(mapping, mappingBytes);
+}
 bool Memory::isOverrun() const {
   for (size_t i = bytes; i < roundUp(bytes, 64); ++i)
     if (begin[i] != kCanary)
