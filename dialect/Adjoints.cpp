@@ -31,12 +31,31 @@ LogicalResult ReluOp::buildAdjoint(OpBuilder &b, Adjoint &a) {
 }
 
 LogicalResult GatherRowsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  adjoint.accumulate(getInput(), CombineRowsOp::create(builder, getLoc(), adjoint.cotangent(getResult()), getGroups()));
+  adjoint.accumulate(getInput(), CombineRowsOp::create(builder, getLoc(), getInput().getType(),
+                                                       adjoint.cotangent(getResult()), getGroups(), Value(), Value()));
   return success();
 }
 
 LogicalResult CombineRowsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  adjoint.accumulate(getInput(), GatherRowsOp::create(builder, getLoc(), adjoint.cotangent(getResult()), getGroups()));
+  Value cotangent = adjoint.cotangent(getResult());
+  adjoint.accumulate(getInput(),
+                     GatherRowsOp::create(builder, getLoc(), getInput().getType(), cotangent, getGroups()));
+  if (getPlus())
+    adjoint.accumulate(getPlus(), cotangent);
+  if (getOtherwise()) { // the rows without slots
+    Value zeros = arith::ConstantOp::create(builder, getLoc(), builder.getZeroAttr(getInput().getType()));
+    adjoint.accumulate(getOtherwise(), CombineRowsOp::create(builder, getLoc(), cotangent.getType(), zeros, getGroups(),
+                                                             cotangent, Value()));
+  }
+  return success();
+}
+
+LogicalResult SlotValuesOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
+  SmallVector<Type> types(getValues().getTypes());
+  auto backward = SlotValuesBackwardOp::create(builder, getLoc(), types, adjoint.cotangent(getResult()), getGroups(),
+                                               getCountsAttr());
+  for (auto [value, cotangent] : llvm::zip(getValues(), backward.getResults()))
+    adjoint.accumulate(value, cotangent);
   return success();
 }
 
@@ -59,8 +78,8 @@ LogicalResult MergeGroupsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) 
 }
 
 LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  if (getTransposed() || !getEpilogue().empty())
-    return emitOpError("is transposed or has an epilogue: differentiate before fusion");
+  if (getTransposed() || getGathered() || !getEpilogue().empty())
+    return emitOpError("is transposed, gathered or has an epilogue: differentiate before fusion");
   SmallVector<Value> cotangents;
   SmallVector<int64_t> ranges; // of the results that matter
   for (auto [range, result] : llvm::zip(getRanges(), getResults())) {
@@ -74,10 +93,10 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
   if (failed(add))
     return failure();
   GroupedOuterOp::create(builder, getLoc(), input, cotangents, getBankAttr(), builder.getDenseI64ArrayAttr(ranges),
-                         getMapAttr(), getGroups(), *add);
+                         getMapAttr(), getGroups(), *add, getPrecisionAttr());
   auto dinput = GroupedMatmulOp::create(builder, getLoc(), TypeRange(input.getType()), builder.getUnitAttr(),
                                         getBankAttr(), builder.getDenseI64ArrayAttr(ranges), getMapAttr(), cotangents,
-                                        getGroups(), ValueRange());
+                                        getGroups(), ValueRange(), getPrecisionAttr());
   adjoint.accumulate(input, dinput.getResult(0));
   return success();
 }
@@ -140,7 +159,7 @@ LogicalResult GroupedCrossEntropyOp::buildAdjoint(OpBuilder &builder, Adjoint &a
   Value dce = adjoint.cotangent(getCe()), dz = adjoint.cotangent(getZ());
   auto backward = GroupedCrossEntropyBackwardOp::create(
       builder, getLoc(), TypeRange{getCe().getType(), getZ().getType(), getInput().getType()}, getBankAttr(),
-      getInput(), getGroups(), getTargets(), dce, dz, *add, getZLossAttr());
+      getInput(), getGroups(), getTargets(), dce, dz, *add, getZLossAttr(), getPrecisionAttr());
   // The losses come from the same pass over the head; whoever reports them stands behind this operation.
   getCe().replaceAllUsesWith(backward.getCe());
   getZ().replaceAllUsesWith(backward.getZ());

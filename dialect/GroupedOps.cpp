@@ -99,6 +99,7 @@ LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) 
       failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
   int64_t rows = getGroups().getType().getBound(), depth = bank->ranges[0].getDimSize(0);
+  int64_t inputRows = getGathered() ? getGroups().getType().getNumRows() : rows;
   SmallVector<int64_t> widths;
   for (int64_t range : getRanges())
     widths.push_back(bank->ranges[range].getDimSize(1));
@@ -106,7 +107,7 @@ LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) 
     return emitOpError() << "has " << getInputs().size() << " inputs, expected "
                          << (getTransposed() ? widths.size() : 1);
   for (auto [i, input] : llvm::enumerate(getInputs())) /*grouped_matmul_c2*/
-    if (failed(verifyRows(*this, "input", input.getType(), rows, getTransposed() ? widths[i] : depth)))
+    if (failed(verifyRows(*this, "input", input.getType(), inputRows, getTransposed() ? widths[i] : depth)))
       return failure();
   SmallVector<int64_t> accumulators = getTransposed() ? SmallVector<int64_t>{depth} : widths;
   if (getEpilogue().empty()) { /*grouped_matmul_c3*/
@@ -120,9 +121,14 @@ LogicalResult GroupedMatmulOp::verifySymbolUses(SymbolTableCollection &symbols) 
   for (int64_t width : accumulators) /*grouped_matmul_c4*/
     if (width != accumulators[0])
       return emitOpError() << "has an epilogue over ranges of " << accumulators[0] << " and " << width << " columns";
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(getExtras().getTypes()),
-                                            SmallVector<Type>(getResultTypes()))) /*grouped_matmul_c4*/
-    if (failed(verifyRows(*this, "extra operand or result", type, rows, accumulators[0])))
+  for (Value extra : getExtras()) /*grouped_matmul_c4*/
+    if (extra.getType() != RankedTensorType::get({rows}, Float32Type::get(getContext())) &&
+        failed(verifyRows(*this, "extra operand", extra.getType(), rows, accumulators[0])))
+      return failure();
+  int64_t panels = llvm::divideCeil(accumulators[0], 32);
+  for (Type type : getResultTypes()) /*grouped_matmul_c4*/
+    if (type != RankedTensorType::get({rows, panels}, Float32Type::get(getContext())) &&
+        failed(verifyRows(*this, "result", type, rows, accumulators[0])))
       return failure();
   return success();
 }
@@ -138,12 +144,12 @@ LogicalResult GroupedOuterOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(bank) || failed(verifyRanges(*this, *bank, getRanges())) ||
       failed(verifyMap(*this, *bank, getMap(), getGroups().getType())))
     return failure();
-  int64_t rows = getGroups().getType().getBound();
-  if (failed(
-          verifyRows(*this, "input", getInput().getType(), rows, bank->ranges[0].getDimSize(0)))) /*grouped_outer_c2*/
+  int64_t slots = getGroups().getType().getBound(), rows = getGroups().getType().getNumRows();
+  if (failed(verifyRows(*this, "input", getInput().getType(), getGatheredInput() ? rows : slots, /*grouped_outer_c2*/
+                        bank->ranges[0].getDimSize(0))))
     return failure();
   for (auto [i, cotangent] : llvm::enumerate(getCotangents())) /*grouped_outer_c2*/
-    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), rows, bank->ranges[getRanges()[i]].getDimSize(1))))
+    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), getGatheredCotangents() ? rows : slots, bank->ranges[getRanges()[i]].getDimSize(1))))
       return failure();
   return success();
 }

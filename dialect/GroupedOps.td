@@ -23,15 +23,20 @@ def GroupedMatmulOp : GroupedOp<"grouped_matmul", [Pure, AttrSizedOperandSegment
     `transposed`: acc[r] = sum over i of x_i[r] W[map[g], ranges[i]]^T. Inputs [R, N_i], one acc [R, K].
 
     Without an epilogue the results are the accumulators. With one, the region is applied elementwise: one f32 argument per
-    accumulator, then one per extra operand (same rows, same columns); it yields one f32 per result.
+    accumulator, then one per extra operand (same rows, same columns; or [R], one for each row); it yields one f32 per result. A
+    result [R, ceil(N / 32)] holds the sums of what is yielded over 32 columns each, in order, and over a rest.
+
+    `gathered`: inputs have the rows of the groups, and slot s reads row[s]. `precision` bf16 rounds inputs and matrices to nearest
+    even; products are summed in f32.
 
     Constraints:
     * C1: the symbol names a bank of matrices; ranges are distinct and in [0, number of ranges); map entries are in
       [-1, number of members); map has one entry per group.
-    * C2: forward: one input [R, K]; transposed: one input [R, N_i] per range. R is the bound of the groups.
+    * C2: forward: one input [R, K]; transposed: one input [R, N_i] per range. R is the bound of the groups; inputs that are
+      gathered have the rows of the groups instead.
     * C3: without an epilogue, forward has a result [R, N_i] per range, transposed one result [R, K], and there are no extras.
-    * C4: with an epilogue, all accumulators, extras and results have one shape, and the region's arguments and yields are as
-      many as described, all f32.
+    * C4: with an epilogue, all accumulators, extras and results have one shape, but for extras [R] and results of sums, and the
+      region's arguments and yields are as many as described, all f32.
     * C5: the region holds elementwise operations and constants, and sees nothing but its arguments.
 
     Example:
@@ -47,12 +52,18 @@ def GroupedMatmulOp : GroupedOp<"grouped_matmul", [Pure, AttrSizedOperandSegment
     ```
   }];
   let arguments = (ins UnitAttr:$transposed, FlatSymbolRefAttr:$bank, DenseI64ArrayAttr:$ranges, DenseI64ArrayAttr:$map,
-                       Variadic<Rows>:$inputs, GroupsType:$groups, Variadic<Rows>:$extras);
+                       Variadic<Rows>:$inputs, GroupsType:$groups, Variadic<RowsOrFloats>:$extras, UnitAttr:$gathered,
+                       OptionalAttr<PrecisionAttr>:$precision);
   let results = (outs Variadic<Rows>:$results);
   let regions = (region MaxSizedRegion<1>:$epilogue);
+  let builders = [OpBuilder<(ins "TypeRange":$results, "UnitAttr":$transposed, "FlatSymbolRefAttr":$bank, "DenseI64ArrayAttr":$ranges,
+                                 "DenseI64ArrayAttr":$map, "ValueRange":$inputs, "Value":$groups, "ValueRange":$extras,
+                                 "PrecisionAttr":$precision), [{
+    build($_builder, $_state, results, transposed, bank, ranges, map, inputs, groups, extras, UnitAttr(), precision);
+  }]>];
   let assemblyFormat = [{
-    (`transposed` $transposed^)? $bank `ranges` $ranges `map` $map ` ` `(` $inputs `)` `by` $groups
-    (`extra` `(` $extras^ `)`)? attr-dict `:` functional-type(operands, results) (`epilogue` $epilogue^)?
+    (`transposed` $transposed^)? $bank `ranges` $ranges `map` $map ` ` `(` $inputs `)` (`gathered` $gathered^)? `by` $groups
+    (`precision` `` $precision^)? (`extra` `(` $extras^ `)`)? attr-dict `:` functional-type(operands, results) (`epilogue` $epilogue^)?
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -62,11 +73,12 @@ def GroupedOuterOp : GroupedOp<"grouped_outer"> {
   let summary = "gradient of the matrices of a bank";
   let description = [{
     For each member m and range i: G[m, ranges[i]] (+)= sum over the groups g with map[g] = m, over their rows r, of
-    x[r]^T dy_i[r]. Input [R, K], cotangents [R, N_i].
+    x[r]^T dy_i[r]. Input [R, K], cotangents [R, N_i]. `gathered_input`, `gathered_cotangents`: they have the rows of the groups, and
+    slot s reads row[s]. `precision` is as in grouped_matmul; gradients are f32.
 
     Constraints:
     * C1: as C1 of grouped_matmul.
-    * C2: input [R, K]; one cotangent [R, N_i] per range; R is the bound of the groups.
+    * C2: input [R, K]; one cotangent [R, N_i] per range; R is the bound of the groups, or their rows for what is gathered.
 
     Example:
 
@@ -75,9 +87,15 @@ def GroupedOuterOp : GroupedOp<"grouped_outer"> {
     ```
   }];
   let arguments = (ins Rows:$input, Variadic<Rows>:$cotangents, FlatSymbolRefAttr:$bank, DenseI64ArrayAttr:$ranges,
-                       DenseI64ArrayAttr:$map, GroupsType:$groups, I1:$add);
+                       DenseI64ArrayAttr:$map, GroupsType:$groups, I1:$add, UnitAttr:$gathered_input,
+                       UnitAttr:$gathered_cotangents, OptionalAttr<PrecisionAttr>:$precision);
+  let builders = [OpBuilder<(ins "Value":$input, "ValueRange":$cotangents, "FlatSymbolRefAttr":$bank, "DenseI64ArrayAttr":$ranges,
+                                 "DenseI64ArrayAttr":$map, "Value":$groups, "Value":$add, "PrecisionAttr":$precision), [{
+    build($_builder, $_state, input, cotangents, bank, ranges, map, groups, add, UnitAttr(), UnitAttr(), precision);
+  }]>];
   let assemblyFormat = [{
-    $input `,` `(` $cotangents `)` `into` $bank `ranges` $ranges `map` $map `by` $groups `add` $add attr-dict
+    $input (`gathered` $gathered_input^)? `,` `(` $cotangents `)` (`gathered` $gathered_cotangents^)? `into` $bank `ranges` $ranges
+    `map` $map `by` $groups (`precision` `` $precision^)? `add` $add attr-dict
     `:` type($input) `,` `(` type($cotangents) `)` `,` type($groups)
   }];
   let hasVerifier = 1;
@@ -270,7 +288,8 @@ def GroupedEmbeddingBackwardOp : GroupedOp<"grouped_embedding_backward"> {
 def GroupedCrossEntropyOp : GroupedOp<"grouped_cross_entropy", [Pure, DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "motley.cross_entropy with the head in a bank";
   let description = [{
-    As motley.cross_entropy for the live rows of `groups`. The bank has one member and one range, the head [K, V].
+    As motley.cross_entropy for the live rows of `groups`. The bank has one member and one range, the head [K, V]. `precision` is that of
+    the products with the head; the rest is f32.
 
     Constraints:
     * C1: the bank has one member and one range, of rank 2; types as in motley.cross_entropy; R is the bound of the groups.
@@ -281,10 +300,11 @@ def GroupedCrossEntropyOp : GroupedOp<"grouped_cross_entropy", [Pure, DeclareOpI
     %ce, %z = motley.grouped_cross_entropy @head(%x) by %g targets %target {z_loss = 1.000000e-05 : f64} : (tensor<64x32xf32>, !motley.groups<2, 64>, tensor<64xi32>) -> (tensor<64xf32>, tensor<64xf32>)
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$bank, Rows:$input, GroupsType:$groups, RowInts:$targets, F64Attr:$z_loss);
+  let arguments = (ins FlatSymbolRefAttr:$bank, Rows:$input, GroupsType:$groups, RowInts:$targets, F64Attr:$z_loss,
+                       OptionalAttr<PrecisionAttr>:$precision);
   let results = (outs RowFloats:$ce, RowFloats:$z);
   let assemblyFormat = [{
-    $bank `(` $input `)` `by` $groups `targets` $targets attr-dict `:` functional-type(operands, results)
+    $bank `(` $input `)` `by` $groups `targets` $targets (`precision` `` $precision^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -305,10 +325,10 @@ def GroupedCrossEntropyBackwardOp : GroupedOp<"grouped_cross_entropy_backward"> 
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$bank, Rows:$input, GroupsType:$groups, RowInts:$targets, RowFloats:$dce,
-                       RowFloats:$dz, I1:$add, F64Attr:$z_loss);
+                       RowFloats:$dz, I1:$add, F64Attr:$z_loss, OptionalAttr<PrecisionAttr>:$precision);
   let results = (outs RowFloats:$ce, RowFloats:$z, Rows:$dinput);
   let assemblyFormat = [{
-    $bank `(` $input `)` `by` $groups `targets` $targets `cotangents` $dce `,` $dz `add` $add attr-dict
+    $bank `(` $input `)` `by` $groups `targets` $targets `cotangents` $dce `,` $dz (`precision` `` $precision^)? `add` $add attr-dict
     `:` functional-type(operands, results)
   }];
 }
@@ -336,7 +356,7 @@ def LossSumsOp : MotleyOp<"loss_sums", [Pure]> {
   let hasVerifier = 1;
 }
 
-def ScaleOp : MotleyOp<"scale", [Pure, AllTypesMatch<["input", "result"]>]> {
+def ScaleOp : MotleyOp<"scale", [Pure, AllTypesMatch<["input", "result"]>, DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "a tensor times a scalar that is known when the step runs";
   let description = [{
     Example:

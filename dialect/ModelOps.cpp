@@ -192,8 +192,12 @@ LogicalResult ByModalityOp::verifyRegions() {
     if (!yield || yield.getOperandTypes() != getResultTypes()) /*by_modality_c2*/
       return (yield ? yield.emitOpError() : emitOpError()) << "yields other types than the results of by_modality";
     for (Operation &op : body.front().without_terminator()) { /*by_modality_c3*/
-      bool isRowOperation = isa<EmbeddingOp, LinearOp, NormOp, RopeOp>(op) || op.hasTrait<OpTrait::Elementwise>() ||
-                            op.hasTrait<OpTrait::ConstantLike>();
+      bool isRowOperation =
+          isa<EmbeddingOp, LinearOp, NormOp, RopeOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp, NoiseOp,
+              ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, ExpertsOp,
+              ObserveOp>(op) ||
+          op.getName().getDialectNamespace() == "linalg" || op.getName().getStringRef() == "tensor.empty" ||
+          op.hasTrait<OpTrait::Elementwise>() || op.hasTrait<OpTrait::ConstantLike>();
       if (!isRowOperation)
         return op.emitOpError("mixes rows, so it cannot stand in a case of by_modality; move it outside");
     }
@@ -204,9 +208,10 @@ LogicalResult ByModalityOp::verifyRegions() {
 LogicalResult YieldOp::verify() {
   Operation *parent = (*this)->getParentOp();
   // The plan dialect includes this one, so its operation is known here by name.
-  if (!parent || (!isa<ByModalityOp, GroupedMatmulOp, MapOp>(parent) &&
+  if (!parent || (!isa<ByModalityOp, ExpertsOp, SelectRowsOp, GroupedMatmulOp, MapOp>(parent) &&
                   parent->getName().getStringRef() != "plan.kernel")) /*yield_c1*/
-    return emitOpError("must stand in motley.by_modality, motley.grouped_matmul, motley.map or plan.kernel");
+    return emitOpError("must stand in motley.by_modality, motley.experts, motley.select_rows, motley.grouped_matmul, "
+                       "motley.map or plan.kernel");
   if (getValues().empty()) /*yield_c2*/
     return emitOpError("needs at least one value");
   return success();

@@ -28,7 +28,8 @@ def EmbeddingOp : MotleyOp<"embedding", [Pure, DeclareOpInterfaceMethods<SymbolU
 def LinearOp : MotleyOp<"linear", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "matrix product with a variable, and a bias";
   let description = [{
-    y = x W + b. x [R, K], W [K, N], b [N], y [R, N].
+    y = x W + b. x [R, K], W [K, N], b [N], y [R, N]. `precision` says what the product rounds its operands to; without it the module
+    decides (set-precision). Routers ask for f32.
 
     Constraints:
     * C1: the symbols name variables, W of rank 2 and b of rank 1.
@@ -41,9 +42,9 @@ def LinearOp : MotleyOp<"linear", [Pure, DeclareOpInterfaceMethods<SymbolUserOpI
     %z = motley.linear @w(%x) bias @b : (tensor<64x32xf32>) -> tensor<64x48xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$weight, Rows:$input, OptionalAttr<FlatSymbolRefAttr>:$bias);
+  let arguments = (ins FlatSymbolRefAttr:$weight, Rows:$input, OptionalAttr<FlatSymbolRefAttr>:$bias, OptionalAttr<PrecisionAttr>:$precision);
   let results = (outs Rows:$result);
-  let assemblyFormat = "$weight `(` $input `)` (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$weight `(` $input `)` (`bias` $bias^)? (`precision` `` $precision^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def NormOp : MotleyOp<"norm", [Pure, AllTypesMatch<["input", "result"]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -133,8 +134,8 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
     Constraints:
     * C1: every modality of the module appears in exactly one case; the field has the R of the results.
     * C2: a case yields values of the result types, at least one.
-    * C3: a case holds row operations: embedding, linear, norm, rope, elementwise arithmetic and activations, and no attention,
-      loss or nested by_modality.
+    * C3: a case holds row operations: embedding, linear, norm, rope, elementwise arithmetic and activations, routing and
+      experts, and no attention, loss, select_rows or nested by_modality.
 
     Example:
 
@@ -158,10 +159,10 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
 def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike]> {
   let summary = "the values of a region";
   let description = [{
-    Tensors in a case of by_modality; scalars in an epilogue, a map or the body of a plan.kernel.
+    Tensors in a case of by_modality, an expert or select_rows; scalars in an epilogue, a map or the body of a plan.kernel.
 
     Constraints:
-    * C1: the parent is a motley.by_modality, motley.grouped_matmul, motley.map or plan.kernel.
+    * C1: the parent is a motley.by_modality, motley.experts, motley.select_rows, motley.grouped_matmul, motley.map or plan.kernel.
     * C2: there is at least one value.
 
     Example:
@@ -225,6 +226,16 @@ def SiluSlopeOp : ActivationOp<"silu_slope"> {
 
     ```mlir
     %y = motley.silu_slope %x : tensor<64x32xf32>
+    ```
+  }];
+}
+def SigmoidOp : ActivationOp<"sigmoid", [Differentiable]> {
+  let summary = "1 / (1 + exp(-x))";
+  let description = [{
+    Example:
+
+    ```mlir
+    %y = motley.sigmoid %x : tensor<64x32xf32>
     ```
   }];
 }

@@ -32,16 +32,25 @@ void MotleyDialect::initialize() {
       >();
 }
 
-LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t numGroups, int64_t bound) {
+LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t numGroups, int64_t bound,
+                                 int64_t selectedRows) {
   constexpr int64_t limit = std::numeric_limits<int32_t>::max(); // the tables hold i32
   if (numGroups < 1 || numGroups > limit)
     return emitError() << "expected 1 to " << limit << " groups, got " << numGroups;
   if (bound < 1 || bound > limit)
     return emitError() << "expected a bound of 1 to " << limit << " slots, got " << bound;
+  if (selectedRows < 0 || selectedRows > limit)
+    return emitError() << "expected 1 to " << limit << " rows to select from, got " << selectedRows;
   return success();
 }
 
 LogicalResult MotleyDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() == kPrecisionAttrName) {
+    if (isa<ModuleOp>(op) && isa<PrecisionAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError() << "carries '" << kPrecisionAttrName
+                             << "', which belongs on a module and is a #motley.precision";
+  }
   return op->emitOpError() << "carries '" << attribute.getName().getValue() << "', which belongs on an argument";
 }
 

@@ -29,6 +29,9 @@ inline constexpr StringLiteral kFieldAttrName = "motley.field";
 /// Result attribute of a loss function: the name under which a per-row loss is reported (StringAttr).
 inline constexpr StringLiteral kLossAttrName = "motley.loss";
 
+/// Attribute of a module: what products round their operands to where they don't say themselves (PrecisionAttr).
+inline constexpr StringLiteral kPrecisionAttrName = "motley.precision";
+
 /// What an operation sees of reverse mode while it builds its adjoint.
 class Adjoint {
 public:

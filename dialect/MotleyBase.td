@@ -35,11 +35,18 @@ def GroupsType : TypeDef<MotleyDialect, "Groups"> {
   let description = [{
     Integers only: `row[s]`, the source row of slot s, slots sorted by group and stable; `offset[g]`, the first slot of group g,
     G + 1 of them; `inverse[r]`, the slot of row r. `bound` is the static number of slots; the live end is `offset[G]`.
-    Here every table is a partition: each live row has exactly one slot. There are at least one group and one slot, and at most
+    `groups<G, bound>` is a partition: each live row has exactly one slot, and bound is the number of rows R. `groups<G, bound of R>`
+    is a selection: each of R rows has any number of slots. There are at least one group, one slot and one row, and at most
     2^31 - 1 of each: the tables hold i32.
   }];
-  let parameters = (ins "int64_t":$numGroups, "int64_t":$bound);
-  let assemblyFormat = "`<` $numGroups `,` $bound `>`";
+  let parameters = (ins "int64_t":$numGroups, "int64_t":$bound, DefaultValuedParameter<"int64_t", "0">:$selectedRows);
+  let assemblyFormat = "`<` $numGroups `,` $bound (`of` $selectedRows^)? `>`";
+  let extraClassDeclaration = [{
+    /// Whether a row may have no slot, or several.
+    bool isSelection() const { return getSelectedRows() != 0; }
+    /// R: the rows that slots are taken from.
+    int64_t getNumRows() const { return isSelection() ? getSelectedRows() : getBound(); }
+  }];
   let genVerifyDecl = 1;
 }
 
@@ -52,6 +59,8 @@ class StaticTensor<Type ranked, string description>
 def Rows : StaticTensor<TensorRankOf<[F32], [2]>, "tensor<RxDxf32>">;
 def RowFloats : StaticTensor<TensorRankOf<[F32], [1]>, "tensor<Rxf32>">;
 def RowInts : StaticTensor<TensorRankOf<[I32], [1]>, "tensor<Rxi32>">;
+def RowsOfInts : StaticTensor<TensorRankOf<[I32], [2]>, "tensor<RxExi32>">;
+def RowsOrFloats : StaticTensor<TensorRankOf<[F32], [1, 2]>, "tensor<RxDxf32> or tensor<Rxf32>">;
 def RowAny : StaticTensor<TensorRankOf<[F32, I32], [1, 2]>, "tensor of rows, f32 or i32, of rank 1 or 2,">;
 def Floats : StaticTensor<RankedTensorOf<[F32]>, "tensor of f32">;
 def LossTable : StaticTensor<TensorRankOf<[F64], [2]>, "tensor<LxMxf64>">;
@@ -83,6 +92,17 @@ def MaskAttr : MotleyEnumAttr<Mask, "mask">;
 
 def Layout : MotleyEnum<"Layout", "a layout", [I32EnumAttrCase<"panels", 0>, I32EnumAttrCase<"rows", 1>]>;
 def LayoutAttr : MotleyEnumAttr<Layout, "layout">;
+
+def Precision : MotleyEnum<"Precision", "a precision of products", [I32EnumAttrCase<"f32", 0>, I32EnumAttrCase<"bf16", 1>]>;
+def PrecisionAttr : MotleyEnumAttr<Precision, "precision">;
+
+def NoiseKind : MotleyEnum<"NoiseKind", "a distribution of noise", [
+  I32EnumAttrCase<"gumbel", 0>, I32EnumAttrCase<"normal", 1>, I32EnumAttrCase<"uniform", 2>]>;
+def NoiseKindAttr : MotleyEnumAttr<NoiseKind, "noise">;
+
+def Overflow : MotleyEnum<"Overflow", "a policy for rows beyond an expert's capacity", [
+  I32EnumAttrCase<"position", 0>, I32EnumAttrCase<"priority", 1>, I32EnumAttrCase<"reroute", 2>]>;
+def OverflowAttr : MotleyEnumAttr<Overflow, "overflow">;
 
 class MotleyOp<string mnemonic, list<Trait> traits = []> : Op<MotleyDialect, mnemonic, traits>;
 

@@ -6,6 +6,7 @@ include "dialect/MotleyBase.td"
 include "dialect/MotleyInterfaces.td"
 include "dialect/StateOps.td"
 include "dialect/ModelOps.td"
+include "dialect/RouteOps.td"
 include "dialect/GroupOps.td"
 include "dialect/GroupedOps.td"
 

@@ -113,10 +113,10 @@ static LogicalResult verifyMatmul(KernelOp kernel, MatmulAttr matmul) {
     if (failed(verifyRegion(kernel, numAccumulators + numExtras, numResults)))
       return failure();
   }
-  size_t expected = numInputs + 2 + numExtras + numResults;
+  size_t expected = numInputs + 2 + matmul.getGathered() + numExtras + numResults;
   if (numRanges == 0 || numOperands != expected)
     return kernel.emitOpError() << "has " << numOperands << " operands, expected " << numInputs
-                                << " inputs, bank, tiles, " << numExtras << " extras and " << numResults
+                                << " inputs, bank, tiles, " << (matmul.getGathered() ? "source rows, " : "") << numExtras << " extras and " << numResults
                                 << " results of " << numRanges << " ranges";
   return success();
 }

@@ -45,20 +45,124 @@ def MatmulFamily : Family<"Matmul", "matmul"> {
     u % column_blocks; a column block is `panels_per_block` panels of every range when the kernel has an epilogue; without
     one each range is cut into blocks on its own, ranges one after the other. transposed: operands: x_i RxN_i..., bank, tiles, extras RxK..., results
     RxK...; a column block is 32 * panels_per_block columns of K. The kernel's region, if any, is the epilogue.
+
+    With `gathered` the source rows (row, memref<S>) follow the tiles: slot s reads row[s] of the inputs. An extra memref<R> has one
+    value for each row. A result memref<R x P> with P = ceil(N / 32) != N gets the sum of each row over the living columns of each
+    panel: lanes j and j + 16 of a panel are added, then the 16 lanes by halves. bf16 rounds the inputs and the bank's matrices to
+    nearest even as they are read.
   }];
   let parameters = (ins "::mlir::plan::MatmulForm":$form, ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map,
-                        "int64_t":$panels_per_block, "int64_t":$column_blocks);
-  let assemblyFormat = "`<` $form `,` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `,` `column_blocks` `=` $column_blocks `>`";
+                        "int64_t":$panels_per_block, "int64_t":$column_blocks, DefaultValuedParameter<"bool", "false">:$gathered,
+                        DefaultValuedParameter<"::mlir::motley::Precision", "::mlir::motley::Precision::f32">:$precision);
+  let assemblyFormat = "`<` $form `,` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `,` `column_blocks` `=` $column_blocks (`,` `gathered` `=` $gathered^)? (`,` `precision` `=` $precision^)? `>`";
 }
 def OuterFamily : Family<"Outer", "outer"> {
-  let summary = "operands: x RxK, dy_i RxN_i..., offset G+1, add i1, gradient bank. Gradient of the matrices";
+  let summary = "operands: x RxK, dy_i RxN_i..., [row S,] offset G+1, add i1, gradient bank. Gradient of the matrices";
   let description = [{
     Units are static: (member that occurs in map, ascending) x column block (each range cut on its own into blocks
     of `panels_per_block` panels, ranges one after the other); members that no group maps to are not touched. Groups of a member are summed in group order; a
-    member without rows gets zeros where add is false.
+    member without rows gets zeros where add is false. With `gathered_input` or `gathered_cotangents` the source rows are an operand, and
+    slot s reads row[s] there.
   }];
-  let parameters = (ins ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map, "int64_t":$panels_per_block);
-  let assemblyFormat = "`<` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `>`";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map, "int64_t":$panels_per_block,
+                        DefaultValuedParameter<"bool", "false">:$gathered_input, DefaultValuedParameter<"bool", "false">:$gathered_cotangents,
+                        DefaultValuedParameter<"::mlir::motley::Precision", "::mlir::motley::Precision::f32">:$precision);
+  let assemblyFormat = "`<` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block (`,` `gathered_input` `=` $gathered_input^)? (`,` `gathered_cotangents` `=` $gathered_cotangents^)? (`,` `precision` `=` $precision^)? `>`";
+}
+
+// ---- routing. `chosen` is memref<RxE> of i32. Selections have row S, offset G+1, and for each of R rows its slots: they are
+// slot[begin[r]] to slot[begin[r + 1]], ascending (begin R+1, slot S; dead rows have none).
+
+def SelectFamily : Family<"Select", "select"> {
+  let summary = "operands: chosen_i..., base offset B+1, row S, offset G+1, begin R+1, slot S; one unit. See motley.select; `counts` has the groups of each chosen, `owner` the chosen that each base group reads, or -1";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$counts, ArrayRefParameter<"int64_t">:$owner);
+  let assemblyFormat = "`<` `counts` `=` `[` $counts `]` `,` `owner` `=` `[` $owner `]` `>`";
+}
+def RestrictFamily : Family<"Restrict", "restrict"> {
+  let summary = "operands: chosen Rx1, base offset G+1, row S, offset G+1, begin R+1, slot S; one unit. See motley.restrict";
+}
+def ReindexSelectionFamily : Family<"ReindexSelection", "reindex_selection"> {
+  let summary = "operands: row R, offset G+1, begin R+1, slot S, out_row S, out_offset G+1; one unit: rows that have a slot, named by it; the others drop out";
+}
+def CombineFamily : Family<"Combine", "combine"> {
+  let summary = "operands: x SxD, [otherwise RxD | plus RxD,] offset G+1 of the rows' own table (its end bounds the live rows), begin R+1, slot S, y RxD; units: blocks of 64 rows. See motley.combine_rows";
+  let parameters = (ins DefaultValuedParameter<"bool", "false">:$has_otherwise, DefaultValuedParameter<"bool", "false">:$has_plus);
+  let assemblyFormat = "`<` (`otherwise` `=` $has_otherwise^)? (`plus` `=` $has_plus^)? `>`";
+}
+def SlotValuesFamily : Family<"SlotValues", "slot_values"> {
+  let summary = "operands: values_i RxE_i..., row S, offset G+1, w S; units: groups. See motley.slot_values";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$counts);
+  let assemblyFormat = "`<` `[` $counts `]` `>`";
+}
+def SlotValuesBackwardFamily : Family<"SlotValuesBackward", "slot_values_backward"> {
+  let summary = "operands: dw S, row S, offset G+1, dvalues_i RxE_i...; units: columns of all dvalues, each zeroed over R rows before its slots are written. See motley.slot_values_backward";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$counts);
+  let assemblyFormat = "`<` `[` $counts `]` `>`";
+}
+def CountChosenFamily : Family<"CountChosen", "count_chosen"> {
+  let summary = "operands: chosen RxE, offset G+1, counts GxE f64; units: groups. See motley.count_chosen";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `[` $map `]` `>`";
+}
+def ChooseExpertsFamily : Family<"ChooseExperts", "choose_experts"> {
+  let summary = "operands: scores RxE, [allowed RxE i32,] chosen RxE; units: blocks of 64 rows. See motley.choose_experts";
+  let parameters = (ins "int64_t":$k, "bool":$has_allowed);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def ChooseAboveFamily : Family<"ChooseAbove", "choose_above"> {
+  let summary = "operands: scores RxE, chosen RxE; units: blocks of 64 rows. See motley.choose_above";
+  let parameters = (ins "::mlir::FloatAttr":$threshold);
+  let assemblyFormat = "`<` $threshold `>`";
+}
+def ChooseTopPFamily : Family<"ChooseTopP", "choose_top_p"> {
+  let summary = "operands: scores RxE, chosen RxE; units: blocks of 64 rows. See motley.choose_top_p";
+  let parameters = (ins "::mlir::FloatAttr":$p);
+  let assemblyFormat = "`<` $p `>`";
+}
+def ChooseTokensFamily : Family<"ChooseTokens", "choose_tokens"> {
+  let summary = "operands: scores RxE, index R, offset G+1, [row R, document offset D+1,] chosen RxE; unit u: expert u % E of scope u / E (of one scope, or of D documents: units are D * E). See motley.choose_tokens; rows of groups with map -1 are left alone";
+  let parameters = (ins "::mlir::FloatAttr":$capacity, "bool":$has_documents, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` $capacity `,` `has_documents` `=` $has_documents `,` `map` `=` `[` $map `]` `>`";
+}
+def LimitCapacityFamily : Family<"LimitCapacity", "limit_capacity"> {
+  let summary = "operands: chosen RxE, scores RxE, index R, offset G+1, [row R, document offset D+1,] result RxE; units: scopes. See motley.limit_capacity";
+  let parameters = (ins "::mlir::motley::Overflow":$overflow, "::mlir::FloatAttr":$capacity, "bool":$has_documents, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` $overflow `,` $capacity `,` `has_documents` `=` $has_documents `,` `map` `=` `[` $map `]` `>`";
+}
+def OneHotFamily : Family<"OneHot", "one_hot"> {
+  let summary = "operands: ids R, chosen RxE; units: blocks of 64 rows. See motley.one_hot";
+}
+def HashFamily : Family<"Hash", "hash"> {
+  let summary = "operands: ids R, y R; units: blocks of 64 rows. See motley.hash";
+  let parameters = (ins "int64_t":$buckets, "int64_t":$seed);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def NoiseFamily : Family<"Noise", "noise"> {
+  let summary = "operands: index R, seed i64, step i64, y RxE; units: blocks of 64 rows. See motley.noise";
+  let parameters = (ins "::mlir::motley::NoiseKind":$kind, "int64_t":$site);
+  let assemblyFormat = "`<` $kind `,` `site` `=` $site `>`";
+}
+def RowSumFamily : Family<"RowSum", "row_sum"> {
+  let summary = "operands: x RxD, y R; units: blocks of 64 rows. See motley.row_sum";
+}
+def RowBroadcastFamily : Family<"RowBroadcast", "row_broadcast"> {
+  let summary = "operands: x R, y RxD; units: blocks of 64 rows";
+}
+def SoftmaxFamily : Family<"Softmax", "softmax"> {
+  let summary = "operands: x RxE, [chosen RxE,] y RxE; units: blocks of 64 rows. See motley.softmax";
+  let parameters = (ins "bool":$has_chosen);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+def LogSumExpFamily : Family<"LogSumExp", "log_sum_exp"> {
+  let summary = "operands: x RxE, y R; units: blocks of 64 rows. See motley.log_sum_exp";
+}
+def MeanRowsFamily : Family<"MeanRows", "mean_rows"> {
+  let summary = "operands: x RxE, offset G+1, [row R, document offset D+1,] y RxE; units: scopes. See motley.mean_rows";
+  let parameters = (ins "bool":$has_documents, ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `has_documents` `=` $has_documents `,` `map` `=` `[` $map `]` `>`";
+}
+def ToFloatFamily : Family<"ToFloat", "to_float"> {
+  let summary = "operands: x i32, y f32 of the same shape: the integers as floats (arith.sitofp); units: blocks of 4096 elements";
 }
 
 // ---- elementwise

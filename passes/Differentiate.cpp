@@ -79,7 +79,7 @@ public:
 
   Value rowsByToken(Value tokens, Value groups, int64_t numTokens) override {
     Value live = groups.getDefiningOp<GroupByOp>().getLive();
-    return GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens)), tokens,
+    return GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens), 0), tokens,
                              live);
   }
 

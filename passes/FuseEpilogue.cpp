@@ -138,7 +138,8 @@ private:
     SmallVector<Type> types(yielded.size(), product.getResult(0).getType());
     auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types,
                                          product.getTransposedAttr(), product.getBankAttr(), product.getRangesAttr(),
-                                         product.getMapAttr(), product.getInputs(), product.getGroups(), extras);
+                                         product.getMapAttr(), product.getInputs(), product.getGroups(), extras,
+                                         product.getGatheredAttr(), product.getPrecisionAttr());
     fused.getEpilogue().takeBody(*body);
     for (auto [value, result] : llvm::zip(replaced, fused.getResults()))
       value.replaceAllUsesWith(result);

@@ -36,7 +36,8 @@ bool fuseForward(func::FuncOp function) {
   for (auto [i, first] : llvm::enumerate(products))
     for (GroupedMatmulOp second : ArrayRef(products).drop_front(i + 1)) {
       if (first.getInputs() != second.getInputs() || first.getGroups() != second.getGroups() ||
-          first.getMap() != second.getMap() || !shareBank(first, second))
+          first.getMap() != second.getMap() || first.getGathered() != second.getGathered() ||
+          first.getPrecision() != second.getPrecision() || !shareBank(first, second))
         continue;
       OpBuilder b(first);
       SmallVector<Type> types(first.getResultTypes());
@@ -44,7 +45,8 @@ bool fuseForward(func::FuncOp function) {
       auto fused = GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), types, UnitAttr(),
                                            first.getBankAttr(),
                                            b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
-                                           first.getMapAttr(), first.getInputs(), first.getGroups(), ValueRange());
+                                           first.getMapAttr(), first.getInputs(), first.getGroups(), ValueRange(),
+                                           first.getGatheredAttr(), first.getPrecisionAttr());
       first.replaceAllUsesWith(fused.getResults().take_front(first.getNumResults()));
       second.replaceAllUsesWith(fused.getResults().drop_front(first.getNumResults()));
       first.erase();
@@ -71,7 +73,9 @@ bool fuseOuter(func::FuncOp function) {
     for (GroupedOuterOp second : ArrayRef(outers).drop_front(i + 1)) {
       if (first.getInput() != second.getInput() || first.getGroups() != second.getGroups() ||
           first.getMap() != second.getMap() || first.getBankAttr() != second.getBankAttr() ||
-          first.getAdd() != second.getAdd() ||
+          first.getAdd() != second.getAdd() || first.getGatheredInput() != second.getGatheredInput() ||
+          first.getGatheredCotangents() != second.getGatheredCotangents() ||
+          first.getPrecision() != second.getPrecision() ||
           llvm::any_of(second.getRanges(), [&](int64_t range) { return llvm::is_contained(first.getRanges(), range); }))
         continue;
       GroupedOuterOp earlier = first->isBeforeInBlock(second) ? first : second;
@@ -86,7 +90,8 @@ bool fuseOuter(func::FuncOp function) {
       GroupedOuterOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), first.getInput(), cotangents,
                              first.getBankAttr(),
                              b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
-                             first.getMapAttr(), first.getGroups(), first.getAdd());
+                             first.getMapAttr(), first.getGroups(), first.getAdd(), first.getGatheredInputAttr(),
+                             first.getGatheredCotangentsAttr(), first.getPrecisionAttr());
       first.erase();
       second.erase();
       return true;
@@ -126,7 +131,8 @@ bool fuseTransposed(func::FuncOp function) {
     for (auto [i, first] : llvm::enumerate(products))
       for (GroupedMatmulOp second : ArrayRef(products).drop_front(i + 1)) {
         if (first.getGroups() != second.getGroups() || first.getMap() != second.getMap() ||
-            first.getBankAttr() != second.getBankAttr() || !shareBank(first, second))
+            first.getBankAttr() != second.getBankAttr() || first.getGathered() != second.getGathered() ||
+            first.getPrecision() != second.getPrecision() || !shareBank(first, second))
           continue;
         OpBuilder b(sum);
         SmallVector<Value> inputs(first.getInputs());
@@ -135,7 +141,8 @@ bool fuseTransposed(func::FuncOp function) {
             GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), TypeRange(sum.getType()),
                                     b.getUnitAttr(), first.getBankAttr(),
                                     b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
-                                    first.getMapAttr(), inputs, first.getGroups(), ValueRange())
+                                    first.getMapAttr(), inputs, first.getGroups(), ValueRange(),
+                                    first.getGatheredAttr(), first.getPrecisionAttr())
                 .getResult(0);
         for (GroupedMatmulOp product : products)
           if (product != first && product != second)

@@ -80,7 +80,7 @@ private:
   llvm::DenseMap<StringAttr, int64_t> modalityIndex;
 
   Value makeTable(Location loc, Value ids, int64_t numGroups, int64_t rows) {
-    return GroupByOp::create(b, loc, GroupsType::get(b.getContext(), numGroups, rows), ids, live);
+    return GroupByOp::create(b, loc, GroupsType::get(b.getContext(), numGroups, rows, 0), ids, live);
   }
   Value makeBase(Location loc, int64_t rows) { return makeTable(loc, ids, ids ? modalityIndex.size() : 1, rows); }
   static int64_t numGroups(Value groups) { return cast<GroupsType>(groups.getType()).getNumGroups(); }
@@ -110,7 +110,8 @@ private:
     if (auto linear = dyn_cast<LinearOp>(op)) {
       Value product = GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(),
                                               bankOf(linear.getWeightAttr()), rangeZero, mapAttr,
-                                              ValueRange(values.lookup(linear.getInput())), groups, ValueRange())
+                                              ValueRange(values.lookup(linear.getInput())), groups, ValueRange(),
+                                              linear.getPrecisionAttr())
                           .getResult(0);
       if (FlatSymbolRefAttr bias = bankOf(linear.getBiasAttr()))
         product = GroupedBiasOp::create(b, loc, product.getType(), product, bias, mapAttr, groups);
@@ -131,7 +132,8 @@ private:
     } else if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
       auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(),
                                                    bankOf(loss.getHeadAttr()), values.lookup(loss.getInput()), groups,
-                                                   values.lookup(loss.getTargets()), loss.getZLossAttr());
+                                                   values.lookup(loss.getTargets()), loss.getZLossAttr(),
+                                                   PrecisionAttr());
       values.map(loss.getResults(), grouped.getResults());
     } else {
       b.clone(*op, values);
@@ -150,7 +152,8 @@ private:
       values.map(operand, gather(op->getLoc(), operand, base));
     groupOne(op, base, SmallVector<int64_t>(numGroups(base), 0), values);
     for (Value result : op->getResults())
-      result.replaceAllUsesWith(CombineRowsOp::create(b, op->getLoc(), result.getType(), values.lookup(result), base));
+      result.replaceAllUsesWith(CombineRowsOp::create(b, op->getLoc(), result.getType(), values.lookup(result), base,
+                                                       Value(), Value()));
   }
 
   void groupAttention(AttentionOp op) {
@@ -210,7 +213,7 @@ private:
       Value merged = branches[0];
       if (numCases > 1)
         merged = MergeGroupsOp::create(b, loc, result.getType(), branches, base, b.getDenseI64ArrayAttr(owner));
-      result.replaceAllUsesWith(CombineRowsOp::create(b, loc, result.getType(), merged, base));
+      result.replaceAllUsesWith(CombineRowsOp::create(b, loc, result.getType(), merged, base, Value(), Value()));
     }
   }
 };

@@ -102,7 +102,7 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
     for (OpOperand &returned : end->getOpOperands()) {
       auto type = dyn_cast<RankedTensorType>(returned.get().getType());
       if (type && type.getRank() >= 1 && type.getDimSize(0) == base.getGroups().getType().getBound())
-        returned.set(CombineRowsOp::create(b, end->getLoc(), type, returned.get(), base.getGroups()));
+        returned.set(CombineRowsOp::create(b, end->getLoc(), type, returned.get(), base.getGroups(), Value(), Value()));
     }
   }
 };

@@ -19,8 +19,9 @@ struct HeadBackward {
 /// Lowers one cross-entropy, window after window.
 class HeadLowering {
 public:
-  HeadLowering(Location loc, BankOp bank, plan::HeadChoiceAttr choice, double zLoss, StepBuilder &step)
-      : loc(loc), bank(bank), choice(choice), zLoss(Builder(step.context()).getF64FloatAttr(zLoss)), step(step) {}
+  HeadLowering(Location loc, BankOp bank, plan::HeadChoiceAttr choice, double zLoss, Precision precision,
+               StepBuilder &step)
+      : loc(loc), bank(bank), choice(choice), precision(precision), zLoss(Builder(step.context()).getF64FloatAttr(zLoss)), step(step) {}
 
   template <typename OpTy> void run(OpTy op, const HeadBackward *backward) {
     input = step.buffer(op.getInput());
@@ -63,7 +64,7 @@ private:
 
     multiply(MatmulForm::transposed, choice.getTransposed(), rows, backward->dinput, offset, height);
     int64_t perBlock = choice.getOuter().getPanelsPerBlock();
-    step.launch(loc, {plan::OuterAttr::get(step.context(), plan::getFirstPanel(bank, 0), map, perBlock),
+    step.launch(loc, {plan::OuterAttr::get(step.context(), plan::getFirstPanel(bank, 0), map, perBlock, false, false, precision),
                       {reads(input), reads(rows), reads(offset), reads(begin == 0 ? backward->add : step.truth()),
                        updates(step.state(bank, plan::Slot::grad))},
                       nullptr,
@@ -79,7 +80,8 @@ private:
     int64_t perBlock = cut.getPanelsPerBlock();
     int64_t blocks = form == MatmulForm::forward ? forwardColumnBlocks(columns(), perBlock, false)
                                                  : transposedColumnBlocks(inputs(), perBlock);
-    step.launch(loc, {plan::MatmulAttr::get(step.context(), form, plan::getFirstPanel(bank, 0), map, perBlock, blocks),
+    step.launch(loc, {plan::MatmulAttr::get(step.context(), form, plan::getFirstPanel(bank, 0), map, perBlock, blocks,
+                                       /*gathered=*/false, precision),
                       {reads(from), reads(step.state(bank, plan::Slot::param)), reads(tiles.list), writes(to)},
                       tiles.count,
                       blocks,
@@ -90,6 +92,7 @@ private:
   Location loc;
   BankOp bank;
   plan::HeadChoiceAttr choice;
+  Precision precision;
   FloatAttr zLoss;
   StepBuilder &step;
   Value input;
@@ -105,7 +108,8 @@ LogicalResult mlir::motley::lower(GroupedCrossEntropyOp op, StepBuilder &step) {
   FailureOr<plan::HeadChoiceAttr> choice = getChoice<plan::HeadChoiceAttr>(op);
   if (failed(bank) || failed(choice))
     return failure();
-  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(), step).run(op, nullptr);
+  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(),
+               op.getPrecision().value_or(Precision::f32), step).run(op, nullptr);
   return success();
 }
 
@@ -116,7 +120,8 @@ LogicalResult mlir::motley::lower(GroupedCrossEntropyBackwardOp op, StepBuilder 
     return failure();
   HeadBackward backward{step.buffer(op.getDce()), step.buffer(op.getDz()), step.destination(op.getDinput()),
                         step.scalar(op.getAdd())};
-  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(), step).run(op, &backward);
+  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(),
+               op.getPrecision().value_or(Precision::f32), step).run(op, &backward);
   return success();
 }
 

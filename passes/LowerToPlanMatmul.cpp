@@ -51,13 +51,16 @@ LogicalResult mlir::motley::lower(GroupedMatmulOp op, StepBuilder &step) {
   int64_t blocks = op.getTransposed() ? transposedColumnBlocks(shape.inputs, perBlock)
                                       : forwardColumnBlocks(shape.columns, perBlock, hasEpilogue);
   Launch launch{plan::MatmulAttr::get(step.context(), op.getTransposed() ? MatmulForm::transposed : MatmulForm::forward,
-                                      shape.panels, op.getMap(), perBlock, blocks),
+                                      shape.panels, op.getMap(), perBlock, blocks, op.getGathered(),
+                                      op.getPrecision().value_or(Precision::f32)),
                 {},
                 tiles.count,
                 blocks};
   for (Value input : op.getInputs())
     launch.operands.push_back(reads(step.buffer(input)));
   launch.operands.append({reads(step.state(*bank, plan::Slot::param)), reads(tiles.list)});
+  if (op.getGathered())
+    launch.operands.push_back(reads(step.table(op.getGroups()).row));
   for (Value extra : op.getExtras())
     launch.operands.push_back(reads(step.buffer(extra)));
   for (Value result : op.getResults())
@@ -91,12 +94,15 @@ LogicalResult mlir::motley::lower(GroupedOuterOp op, StepBuilder &step) {
   if (members.empty()) // no group meets a member: nothing is touched
     return success();
   int64_t perBlock = choice->getPanelsPerBlock();
-  Launch launch{plan::OuterAttr::get(step.context(), shape.panels, op.getMap(), perBlock),
+  Launch launch{plan::OuterAttr::get(step.context(), shape.panels, op.getMap(), perBlock, op.getGatheredInput(),
+                                     op.getGatheredCotangents(), op.getPrecision().value_or(Precision::f32)),
                 {reads(step.buffer(op.getInput()))},
                 nullptr,
                 static_cast<int64_t>(members.size()) * forwardColumnBlocks(shape.columns, perBlock, false)};
   for (Value cotangent : op.getCotangents())
     launch.operands.push_back(reads(step.buffer(cotangent)));
+  if (op.getGatheredInput() || op.getGatheredCotangents())
+    launch.operands.push_back(reads(step.table(op.getGroups()).row));
   launch.operands.append({reads(step.table(op.getGroups()).offset), reads(step.scalar(op.getAdd())),
                           updates(step.state(*bank, plan::Slot::grad))});
   launch.flops = 2 * numRows(op.getInput()) * shape.inputs * shape.totalColumns;

@@ -60,9 +60,9 @@ func.func @rows(%i: tensor<1xi32>, %m: tensor<1x2xi32>, %f: tensor<1xf32>, %live
   // CHECK: motley.group_by %{{.*}} live %{{.*}} : (tensor<1xi32>, i32) -> !motley.groups<2147483647, 1>
   %g = motley.group_by %i live %live : (tensor<1xi32>, i32) -> !motley.groups<2147483647, 1>
   // CHECK: motley.gather_rows %{{.*}} : tensor<1x2xi32>
-  %a = motley.gather_rows %m by %g : tensor<1x2xi32>, !motley.groups<2147483647, 1>
+  %a = motley.gather_rows %m by %g : (tensor<1x2xi32>, !motley.groups<2147483647, 1>) -> tensor<1x2xi32>
   // CHECK: motley.combine_rows %{{.*}} : tensor<1xf32>
-  %b = motley.combine_rows %f by %g : tensor<1xf32>, !motley.groups<2147483647, 1>
+  %b = motley.combine_rows %f by %g : (tensor<1xf32>, !motley.groups<2147483647, 1>) -> tensor<1xf32>
   return
 }
 

@@ -63,7 +63,7 @@ func.func @target_dead() -> tensor<2xf32> {
   %two = arith.constant 2 : i32
   %short = motley.group_by live %one : (i32) -> !motley.groups<1, 2>
   %long = motley.group_by live %two : (i32) -> !motley.groups<1, 2>
-  %moved = motley.gather_rows %target by %short : tensor<2xi32>, !motley.groups<1, 2>
+  %moved = motley.gather_rows %target by %short : (tensor<2xi32>, !motley.groups<1, 2>) -> tensor<2xi32>
   %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %long targets %moved {z_loss = 0.000000e+00 : f64} : (tensor<2x2xf32>, !motley.groups<1, 2>, tensor<2xi32>) -> (tensor<2xf32>, tensor<2xf32>)
   return %ce : tensor<2xf32>
 }
@@ -86,7 +86,7 @@ func.func @row_missing() -> !motley.groups<1, 2> {
   %two = arith.constant 2 : i32
   %short = motley.group_by live %one : (i32) -> !motley.groups<1, 2>
   %long = motley.group_by live %two : (i32) -> !motley.groups<1, 2>
-  %g = motley.reindex %long into %short : !motley.groups<1, 2>, !motley.groups<1, 2>
+  %g = motley.reindex %long into %short : (!motley.groups<1, 2>, !motley.groups<1, 2>) -> !motley.groups<1, 2>
   return %g : !motley.groups<1, 2>
 }
 

@@ -39,7 +39,7 @@ func.func @make() -> (tensor<3xi32>, tensor<1x2xf32>, f32, i1) {
   %ids = arith.constant dense<[3, 1, 2]> : tensor<3xi32>
   %two = arith.constant 2 : i32
   %g = motley.group_by live %two : (i32) -> !motley.groups<1, 3>
-  %moved = motley.gather_rows %ids by %g : tensor<3xi32>, !motley.groups<1, 3>
+  %moved = motley.gather_rows %ids by %g : (tensor<3xi32>, !motley.groups<1, 3>) -> tensor<3xi32>
   %x = arith.constant dense<[[0.5, 0x7FC00000]]> : tensor<1x2xf32>
   %tenth64 = arith.constant 0.1 : f64
   %tenth = arith.truncf %tenth64 : f64 to f32

@@ -11,8 +11,8 @@ func.func @there_and_back() -> (tensor<5x2xf32>, tensor<5x2xf32>, tensor<5xi32>)
   %ids = arith.constant dense<[10, 11, 12, 13, 14]> : tensor<5xi32>
   %live = arith.constant 4 : i32
   %g = motley.group_by %modality live %live : (tensor<5xi32>, i32) -> !motley.groups<2, 5>
-  %slots = motley.gather_rows %x by %g : tensor<5x2xf32>, !motley.groups<2, 5>
-  %back = motley.combine_rows %slots by %g : tensor<5x2xf32>, !motley.groups<2, 5>
-  %moved = motley.gather_rows %ids by %g : tensor<5xi32>, !motley.groups<2, 5>
+  %slots = motley.gather_rows %x by %g : (tensor<5x2xf32>, !motley.groups<2, 5>) -> tensor<5x2xf32>
+  %back = motley.combine_rows %slots by %g : (tensor<5x2xf32>, !motley.groups<2, 5>) -> tensor<5x2xf32>
+  %moved = motley.gather_rows %ids by %g : (tensor<5xi32>, !motley.groups<2, 5>) -> tensor<5xi32>
   return %slots, %back, %moved : tensor<5x2xf32>, tensor<5x2xf32>, tensor<5xi32>
 }

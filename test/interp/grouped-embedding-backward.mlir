@@ -28,7 +28,7 @@ func.func @backward(%add: i1) {
   %live = arith.constant 4 : i32
   %base = motley.group_by %modality live %live : (tensor<5xi32>, i32) -> !motley.groups<2, 5>
   %byinput = motley.group_by %token live %live : (tensor<5xi32>, i32) -> !motley.groups<3, 5>
-  %bytoken = motley.reindex %byinput into %base : !motley.groups<3, 5>, !motley.groups<2, 5>
+  %bytoken = motley.reindex %byinput into %base : (!motley.groups<3, 5>, !motley.groups<2, 5>) -> !motley.groups<3, 5>
   motley.grouped_embedding_backward %dx into @bank by %bytoken add %add : tensor<5x2xf32>, !motley.groups<3, 5>
   return
 }

@@ -10,6 +10,6 @@ func.func @reindex() -> !motley.groups<2, 4> {
   %live = arith.constant 4 : i32
   %base = motley.group_by %modality live %live : (tensor<4xi32>, i32) -> !motley.groups<2, 4>
   %byinput = motley.group_by %document live %live : (tensor<4xi32>, i32) -> !motley.groups<2, 4>
-  %d = motley.reindex %byinput into %base : !motley.groups<2, 4>, !motley.groups<2, 4>
+  %d = motley.reindex %byinput into %base : (!motley.groups<2, 4>, !motley.groups<2, 4>) -> !motley.groups<2, 4>
   return %d : !motley.groups<2, 4>
 }

@@ -55,7 +55,7 @@ func.func @float64() -> (f32, tensor<2xi32>) {
   %ids = arith.constant dense<[4, 4]> : tensor<2xi32>
   %live = arith.constant 1 : i32
   %g = motley.group_by live %live : (i32) -> !motley.groups<1, 2>
-  %moved = motley.gather_rows %ids by %g : tensor<2xi32>, !motley.groups<1, 2>
+  %moved = motley.gather_rows %ids by %g : (tensor<2xi32>, !motley.groups<1, 2>) -> tensor<2xi32>
   %twice = arith.addi %moved, %ids : tensor<2xi32>
   return %back, %twice : f32, tensor<2xi32>
 }

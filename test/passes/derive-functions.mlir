@@ -41,12 +41,12 @@ motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 cl
 func.func @loss(%token: tensor<32xi32> {motley.field = #motley.field<token>}, %target: tensor<32xi32> {motley.field = #motley.field<target>}, %m: tensor<32xi32> {motley.field = #motley.field<modality>}, %live: i32 {motley.field = #motley.field<live>})
     -> (tensor<32xf32> {motley.loss = "ce"}, tensor<32xf32> {motley.loss = "z"}) {
   %g = motley.group_by %m live %live : (tensor<32xi32>, i32) -> !motley.groups<2, 32>
-  %token_s = motley.gather_rows %token by %g : tensor<32xi32>, !motley.groups<2, 32>
-  %target_s = motley.gather_rows %target by %g : tensor<32xi32>, !motley.groups<2, 32>
+  %token_s = motley.gather_rows %token by %g : (tensor<32xi32>, !motley.groups<2, 32>) -> tensor<32xi32>
+  %target_s = motley.gather_rows %target by %g : (tensor<32xi32>, !motley.groups<2, 32>) -> tensor<32xi32>
   %x = motley.grouped_embedding @bank.table(%token_s) by %g : (tensor<32xi32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %g targets %target_s {z_loss = 1.0e-5 : f64} : (tensor<32x16xf32>, !motley.groups<2, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
-  %a = motley.combine_rows %ce by %g : tensor<32xf32>, !motley.groups<2, 32>
-  %b = motley.combine_rows %z by %g : tensor<32xf32>, !motley.groups<2, 32>
+  %a = motley.combine_rows %ce by %g : (tensor<32xf32>, !motley.groups<2, 32>) -> tensor<32xf32>
+  %b = motley.combine_rows %z by %g : (tensor<32xf32>, !motley.groups<2, 32>) -> tensor<32xf32>
   return %a, %b : tensor<32xf32>, tensor<32xf32>
 }
 

@@ -64,7 +64,7 @@ func.func @alone(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x16xf32> {
   // CHECK: motley.grouped_matmul @bank.w
   // CHECK-NOT: epilogue
   %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
-  %b = motley.gather_rows %x by %t : tensor<32x16xf32>, !motley.groups<1, 32>
+  %b = motley.gather_rows %x by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
   // CHECK: arith.addf %{{.*}} : tensor<32x16xf32>
   %c = arith.addf %a, %b : tensor<32x16xf32>
   return %c : tensor<32x16xf32>

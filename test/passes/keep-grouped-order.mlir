@@ -16,17 +16,17 @@ func.func @layer(%x: tensor<32x16xf32>, %m: tensor<32xi32>, %d: tensor<32xi32>, 
   %docs = motley.group_by %d live %live : (tensor<32xi32>, i32) -> !motley.groups<32, 32>
   // CHECK: %[[RE:.*]] = motley.reindex %[[DOCS]] into %[[G]]
   // CHECK: %[[Q:.*]] = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%[[XS]]) by %[[G]]
-  %s = motley.gather_rows %x by %g : tensor<32x16xf32>, !motley.groups<2, 32>
+  %s = motley.gather_rows %x by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   %q = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
-  %c = motley.combine_rows %q by %g : tensor<32x16xf32>, !motley.groups<2, 32>
+  %c = motley.combine_rows %q by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   // CHECK-NEXT: %[[R:.*]] = motley.rope %[[Q]] at %[[PS]]
   %r = motley.rope %c at %p {heads = 2 : i64, theta = 1.0e4 : f64} : tensor<32x16xf32>, tensor<32xi32>
   // CHECK-NEXT: %[[A:.*]], %{{.*}} = motley.grouped_attention {{.*}}full %[[R]], %[[R]], %[[R]] over %[[RE]]
   %a, %l = motley.grouped_attention full %r, %r, %r over %docs {heads = 2 : i64, kv_heads = 2 : i64, scale = 0.5 : f64} : (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32x16xf32>, !motley.groups<32, 32>) -> (tensor<32x16xf32>, tensor<32x2xf32>)
-  %t = motley.gather_rows %a by %g : tensor<32x16xf32>, !motley.groups<2, 32>
+  %t = motley.gather_rows %a by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   // CHECK-NEXT: %[[O:.*]] = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%[[A]]) by %[[G]]
   %o = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%t) by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
-  %y = motley.combine_rows %o by %g : tensor<32x16xf32>, !motley.groups<2, 32>
+  %y = motley.combine_rows %o by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   // CHECK-NEXT: %[[Y:.*]] = motley.combine_rows %[[O]] by %[[G]]
   // CHECK-NEXT: return %[[Y]]
   return %y : tensor<32x16xf32>
@@ -43,9 +43,9 @@ motley.bank @bank.w [[@w]]
 // CHECK-NOT: combine_rows
 func.func @one_group(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x16xf32> {
   %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
-  %s = motley.gather_rows %x by %g : tensor<32x16xf32>, !motley.groups<1, 32>
+  %s = motley.gather_rows %x by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
   %q = motley.grouped_matmul @bank.w ranges [0] map [0] (%s) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
-  %c = motley.combine_rows %q by %g : tensor<32x16xf32>, !motley.groups<1, 32>
+  %c = motley.combine_rows %q by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
   return %c : tensor<32x16xf32>
 }
 
@@ -58,8 +58,8 @@ func.func @two_bases(%x: tensor<32x16xf32>, %m: tensor<32xi32>, %n: tensor<32xi3
   %g = motley.group_by %m live %live : (tensor<32xi32>, i32) -> !motley.groups<2, 32>
   %h = motley.group_by %n live %live : (tensor<32xi32>, i32) -> !motley.groups<3, 32>
   // CHECK: motley.gather_rows
-  %s = motley.gather_rows %x by %g : tensor<32x16xf32>, !motley.groups<2, 32>
+  %s = motley.gather_rows %x by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
   // CHECK: motley.combine_rows
-  %c = motley.combine_rows %s by %h : tensor<32x16xf32>, !motley.groups<3, 32>
+  %c = motley.combine_rows %s by %h : (tensor<32x16xf32>, !motley.groups<3, 32>) -> tensor<32x16xf32>
   return %c : tensor<32x16xf32>
 }

@@ -53,8 +53,8 @@ func.func @returns_integers(%x: tensor<64xi32>) -> tensor<64xi32> {
 func.func @twice_reindexed(%a: tensor<64xi32>, %b: tensor<64xi32>, %live: i32) {
   %g = motley.group_by %a live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
   %h = motley.group_by %b live %live : (tensor<64xi32>, i32) -> !motley.groups<4, 64>
-  %r = motley.reindex %h into %g : !motley.groups<4, 64>, !motley.groups<2, 64>
+  %r = motley.reindex %h into %g : (!motley.groups<4, 64>, !motley.groups<2, 64>) -> !motley.groups<4, 64>
   // expected-error @below {{renumbers by a table that is reindexed itself}}
-  %s = motley.reindex %g into %r : !motley.groups<2, 64>, !motley.groups<4, 64>
+  %s = motley.reindex %g into %r : (!motley.groups<2, 64>, !motley.groups<4, 64>) -> !motley.groups<2, 64>
   return
 }

@@ -118,14 +118,14 @@ func.func @products(%x: tensor<64x32xf32>, %modality: tensor<64xi32> {motley.fie
 // CHECK: plan.launch @permute_1(%{{.*}}, %[[RROW]], %[[DOFFSET]], %{{.*}}) factor 1
 func.func @branches(%x: tensor<64x32xf32>, %modality: tensor<64xi32>, %document: tensor<64xi32>, %live: i32) -> (tensor<64x32xf32>, tensor<64xi32>) {
   %g = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
-  %s = motley.gather_rows %x by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+  %s = motley.gather_rows %x by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
   %b:2 = motley.split_groups %s by %g owner [0, 1] : (tensor<64x32xf32>, !motley.groups<2, 64>) -> (tensor<64x32xf32>, tensor<64x32xf32>)
   %n = arith.negf %b#1 : tensor<64x32xf32>
   %same = motley.merge_groups %b#0, %b#1 by %g owner [0, 1] : (tensor<64x32xf32>, tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
   %m = motley.merge_groups %same, %n by %g owner [0, 1] : (tensor<64x32xf32>, tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
-  %y = motley.combine_rows %m by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+  %y = motley.combine_rows %m by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
   %d = motley.group_by %document live %live : (tensor<64xi32>, i32) -> !motley.groups<64, 64>
-  %r = motley.reindex %d into %g : !motley.groups<64, 64>, !motley.groups<2, 64>
-  %p = motley.gather_rows %document by %r : tensor<64xi32>, !motley.groups<64, 64>
+  %r = motley.reindex %d into %g : (!motley.groups<64, 64>, !motley.groups<2, 64>) -> !motley.groups<64, 64>
+  %p = motley.gather_rows %document by %r : (tensor<64xi32>, !motley.groups<64, 64>) -> tensor<64xi32>
   return %y, %p : tensor<64x32xf32>, tensor<64xi32>
 }
