@@ -1,5 +1,7 @@
 // Kernel families. Sizes are read from the operand types of the plan.kernel; an attribute holds what types don't say.
 // "operands" lists a kernel's operands in order. R rows, D width, G groups, H heads, L = offset[G] live rows.
+// What differs between launches of one shape (a position, a name's hash, a scale) is a scalar operand and no parameter, so
+// that the number of kernels grows neither with the layers nor with the windows of a head.
 // `tiles` is a list memref<Tx3xi32> of (group, first slot, count); its length lies in another buffer, which the launch names.
 #ifndef PLAN_KERNELS
 #define PLAN_KERNELS
@@ -24,9 +26,7 @@ def TilesFamily : Family<"Tiles", "tiles"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 def ClampOffsetsFamily : Family<"ClampOffsets", "clamp_offsets"> {
-  let summary = "operands: offset G+1, out G+1: out[g] = min(max(offset[g], begin), end): the part of each group inside a window of slots";
-  let parameters = (ins "int64_t":$begin, "int64_t":$end);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let summary = "operands: offset G+1, begin i32, end i32, out G+1: out[g] = min(max(offset[g], begin), end): the part of each group inside a window of slots";
 }
 
 // ---- matrices. A bank of matrices is memref<M x P x K x 32>: member, panel, row, column in panel.
@@ -133,14 +133,14 @@ def OneHotFamily : Family<"OneHot", "one_hot"> {
   let summary = "operands: ids R, chosen RxE; units: blocks of 64 rows. See motley.one_hot";
 }
 def HashFamily : Family<"Hash", "hash"> {
-  let summary = "operands: ids R, y R; units: blocks of 64 rows. See motley.hash";
-  let parameters = (ins "int64_t":$buckets, "int64_t":$seed);
+  let summary = "operands: ids R, seed i64, y R; units: blocks of 64 rows. See motley.hash";
+  let parameters = (ins "int64_t":$buckets);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 def NoiseFamily : Family<"Noise", "noise"> {
-  let summary = "operands: index R, seed i64, step i64, y RxE; units: blocks of 64 rows. See motley.noise";
-  let parameters = (ins "::mlir::motley::NoiseKind":$kind, "int64_t":$site);
-  let assemblyFormat = "`<` $kind `,` `site` `=` $site `>`";
+  let summary = "operands: index R, seed i64, step i64, site i64, y RxE; units: blocks of 64 rows. See motley.noise";
+  let parameters = (ins "::mlir::motley::NoiseKind":$kind);
+  let assemblyFormat = "`<` $kind `>`";
 }
 def RowSumFamily : Family<"RowSum", "row_sum"> {
   let summary = "operands: x RxD, y R; units: blocks of 64 rows. See motley.row_sum";
@@ -246,9 +246,9 @@ def EmbeddingBackwardFamily : Family<"EmbeddingBackward", "embedding_backward"> 
   let summary = "operands: dy RxD, row R, offset V+1, add i1, gradient VxD; units: blocks of 64 table rows. Rows without slots get zeros where add is false";
 }
 def SoftmaxCrossEntropyFamily : Family<"SoftmaxCrossEntropy", "softmax_cross_entropy"> {
-  let summary = "operands: logits RxV (a window: only rows of the clamped offsets exist), target R, offset G+1 (clamped), [dce R, dz R,] ce R, z R; units: blocks of 8 rows counted from `begin`; with cotangents the logits are overwritten by dlogits";
-  let parameters = (ins "::mlir::FloatAttr":$z_loss, "bool":$backward, "int64_t":$begin);
-  let assemblyFormat = "`<` `z_loss` `=` $z_loss `,` `backward` `=` $backward `,` `begin` `=` $begin `>`";
+  let summary = "operands: logits RxV (a window: only rows of the clamped offsets exist), target R, offset G+1 (clamped), begin i64, [dce R, dz R,] ce R, z R; units: blocks of 8 rows counted from begin; with cotangents the logits are overwritten by dlogits";
+  let parameters = (ins "::mlir::FloatAttr":$z_loss, "bool":$backward);
+  let assemblyFormat = "`<` `z_loss` `=` $z_loss `,` `backward` `=` $backward `>`";
 }
 def LossSumsFamily : Family<"LossSums", "loss_sums"> {
   let summary = "operands: losses R..., weight R, target R, offset G+1, sums LxM f64; modality m owns the ids [begins[m], ends[m]); one unit";
@@ -259,9 +259,7 @@ def LossSumsFamily : Family<"LossSums", "loss_sums"> {
 // ---- update. Banks are seen as flat memrefs here: the step passes them with their own type.
 
 def SumSquaresFamily : Family<"SumSquares", "sum_squares"> {
-  let summary = "operands: gradient (any shape, n elements), partial memref<B x f64>: partial[first + u] = sum of squares of block u of 65536 elements; units: ceil(n / 65536)";
-  let parameters = (ins "int64_t":$first);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let summary = "operands: gradient (any shape, n elements), first i64, partial memref<B x f64>: partial[first + u] = sum of squares of block u of 65536 elements; units: ceil(n / 65536)";
 }
 def NormFinishFamily : Family<"NormFinish", "norm_finish"> {
   let summary = "operands: partial memref<B x f64>, norm memref<1xf32>: square root of the sum, in order; one unit";
@@ -272,9 +270,9 @@ def AdamWFamily : Family<"AdamW", "adamw"> {
   let assemblyFormat = "`<` `beta1` `=` $beta1 `,` `beta2` `=` $beta2 `,` `epsilon` `=` $epsilon `,` `weight_decay` `=` $weight_decay `,` `clip` `=` $clip `>`";
 }
 def InitialiseFamily : Family<"Initialise", "initialise"> {
-  let summary = "operands: param of the bank, seed i64. Fills one variable: rows x columns, at member and panel of a matrix bank (its padding too), at member of a vector bank, or the whole table; units: blocks of 32 rows. `site` is the FNV-1a hash of the name. See motley.variable";
-  let parameters = (ins "::mlir::motley::Init":$init, "::mlir::FloatAttr":$scale, "uint64_t":$site, "int64_t":$rows, "int64_t":$columns, "int64_t":$member, "int64_t":$panel);
-  let assemblyFormat = "`<` $init `,` `scale` `=` $scale `,` `site` `=` $site `,` `rows` `=` $rows `,` `columns` `=` $columns `,` `member` `=` $member `,` `panel` `=` $panel `>`";
+  let summary = "operands: param of the bank, seed i64, scale f32, site i64, member i64, panel i64. Fills one variable: rows x columns, at member and panel of a matrix bank (its padding too), at member of a vector bank (rows is 1), or the whole table; units: blocks of 32 rows. site is the FNV-1a hash of the name. See motley.variable";
+  let parameters = (ins "::mlir::motley::Init":$init, "int64_t":$rows, "int64_t":$columns);
+  let assemblyFormat = "`<` $init `,` `rows` `=` $rows `,` `columns` `=` $columns `>`";
 }
 
 #endif // PLAN_KERNELS

@@ -44,13 +44,17 @@ private:
   void lowerWindow(int64_t begin, int64_t end, Value logits, Value targets, Value ce, Value z,
                    const HeadBackward *backward) {
     Value offset = step.alloc(loc, {table.numGroups + 1}, IntegerType::get(step.context(), 32));
-    step.launch(loc, {plan::ClampOffsetsAttr::get(step.context(), begin, end), {reads(table.offset), writes(offset)}});
+    Builder b(step.context());
+    step.launch(loc, {plan::ClampOffsetsAttr::get(step.context()),
+                      {reads(table.offset), reads(step.constant(b.getI32IntegerAttr(begin))),
+                       reads(step.constant(b.getI32IntegerAttr(end))), writes(offset)}});
     Value rows = step.window(loc, logits, begin, numRows);
     int64_t height = end - begin;
     multiply(MatmulForm::forward, choice.getForward(), input, rows, offset, height);
 
-    Launch loss{plan::SoftmaxCrossEntropyAttr::get(step.context(), zLoss, backward != nullptr, begin),
-                {backward ? updates(rows) : reads(rows), reads(targets), reads(offset)},
+    Launch loss{plan::SoftmaxCrossEntropyAttr::get(step.context(), zLoss, backward != nullptr),
+                {backward ? updates(rows) : reads(rows), reads(targets), reads(offset),
+                 reads(step.constant(b.getI64IntegerAttr(begin)))},
                 nullptr,
                 ceilDiv(height, 8),
                 (backward ? 7 : 4) * height * columns(),

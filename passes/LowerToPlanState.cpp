@@ -17,6 +17,7 @@ LogicalResult mlir::motley::lower(InitialiseOp op, StepBuilder &step) {
   FailureOr<BankOp> bank = getBank(op, op.getBankAttr());
   if (failed(bank))
     return failure();
+  Builder b(step.context());
   Value param = step.state(*bank, plan::Slot::param);
   for (int64_t member = 0; member < bank->getNumMembers(); ++member)
     for (int64_t range = 0; range < bank->getNumRanges(); ++range) {
@@ -26,9 +27,11 @@ LogicalResult mlir::motley::lower(InitialiseOp op, StepBuilder &step) {
       int64_t columns = type.getShape().back();
       int64_t panel = bank->getLayout() == Layout::panels ? plan::getFirstPanel(*bank, range) : 0;
       step.launch(op.getLoc(),
-                  {plan::InitialiseAttr::get(step.context(), variable.getInit(), variable.getScaleAttr(),
-                                             hashName(variable.getSymName()), rows, columns, member, panel),
-                   {updates(param), reads(step.scalar(op.getSeed()))},
+                  {plan::InitialiseAttr::get(step.context(), variable.getInit(), rows, columns),
+                   {updates(param), reads(step.scalar(op.getSeed())),
+                    reads(step.constant(b.getF32FloatAttr(variable.getScale().convertToDouble()))),
+                    reads(step.constant(b.getI64IntegerAttr(hashName(variable.getSymName())))),
+                    reads(step.constant(b.getI64IntegerAttr(member))), reads(step.constant(b.getI64IntegerAttr(panel)))},
                    nullptr,
                    ceilDiv(rows, 32),
                    0,
@@ -49,10 +52,11 @@ LogicalResult mlir::motley::lower(GradientNormOp op, StepBuilder &step) {
     first.push_back(numBlocks);
     numBlocks += ceilDiv(numElements(gradients.back()), 65536);
   }
+  Builder b(step.context());
   Value partial = step.alloc(op.getLoc(), {numBlocks}, Float64Type::get(step.context()));
   for (auto [gradient, begin] : llvm::zip(gradients, first))
-    step.launch(op.getLoc(), {plan::SumSquaresAttr::get(step.context(), begin),
-                              {reads(gradient), writes(partial)},
+    step.launch(op.getLoc(), {plan::SumSquaresAttr::get(step.context()),
+                              {reads(gradient), reads(step.constant(b.getI64IntegerAttr(begin))), writes(partial)},
                               nullptr,
                               ceilDiv(numElements(gradient), 65536),
                               2 * numElements(gradient)});

@@ -11,11 +11,11 @@ constexpr double zLoss = 1e-2;
 
 std::string crossEntropyText(int64_t V, bool backward) {
   std::string ints = memref({R}, "i32"), floats = memref({R});
-  std::vector<std::string> types = {memref({R, V}), ints, memref({3}, "i32"), floats, floats};
+  std::vector<std::string> types = {memref({R, V}), ints, memref({3}, "i32"), "i64", floats, floats};
   if (backward)
     types.insert(types.end(), {floats, floats});
   return kernelText("softmax_cross_entropy<z_loss = " + number(zLoss) +
-                        ", backward = " + (backward ? "true" : "false") + ", begin = " + std::to_string(begin) + ">",
+                        ", backward = " + (backward ? "true" : "false") + ">",
                     types);
 }
 } // namespace
@@ -29,8 +29,8 @@ KERNEL_CHECK(cross_entropy_and_its_adjoint) {
                                                                                        backward = logits.copy();
         Buffer<int32_t> target(R, [&](size_t i) { return i % 5 == 3 ? -1 : int32_t(check.random() % V); });
         Buffer<float> dce = check.uniforms(R), dz = check.uniforms(R), ce(R), z(R), ceAgain(R), zAgain(R);
-        check.run(crossEntropyText(V, false), {forward, target, groups.offset, ce, z}, 3, 1);
-        check.run(crossEntropyText(V, true), {backward, target, groups.offset, dce, dz, ceAgain, zAgain}, 3);
+        check.run(crossEntropyText(V, false), {forward, target, groups.offset, begin, ce, z}, 3, 1);
+        check.run(crossEntropyText(V, true), {backward, target, groups.offset, begin, dce, dz, ceAgain, zAgain}, 3);
         check.expectSameBits(forward, logits, "logits of the forward kernel");
         for (int64_t r = 0; r < R; ++r) {
           bool isLive = r >= begin && r < live;
@@ -71,7 +71,7 @@ KERNEL_CHECK(cross_entropy_shows_nan) {
   Buffer<float> logits = check.uniforms(R * V), ce(R), z(R);
   Buffer<int32_t> target(R, [](size_t) { return 1; }), offset{0, 0, R};
   logits[20 * V + 37] = NAN;
-  check.run(crossEntropyText(V, false), {logits, target, offset, ce, z}, 3);
+  check.run(crossEntropyText(V, false), {logits, target, offset, begin, ce, z}, 3);
   for (int64_t r = begin; r < R; ++r)
     check.expect(std::isnan(ce[r]) == (r == 20) && std::isnan(z[r]) == (r == 20), "row " + std::to_string(r));
 }

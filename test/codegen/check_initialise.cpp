@@ -35,12 +35,13 @@ double want(const std::string &init, int64_t seed, uint64_t element) {
 // A normal draw is a product of a root (at most 6) and a cosine, each within a few roundings of its own size.
 double tolerance(const std::string &init) { return (init == "normal" ? 16 : 1) * kEpsilon * scale; }
 
-std::string text(const std::string &init, int64_t rows, int64_t columns, int64_t member, int64_t panel,
-                 const std::string &type) {
-  return kernelText("initialise<" + init + ", scale = " + number(scale) + ", site = " + std::to_string(site) +
-                        ", rows = " + std::to_string(rows) + ", columns = " + std::to_string(columns) +
-                        ", member = " + std::to_string(member) + ", panel = " + std::to_string(panel) + ">",
-                    {type, "i64"});
+std::string text(const std::string &init, int64_t rows, int64_t columns, const std::string &type) {
+  return kernelText("initialise<" + init + ", rows = " + std::to_string(rows) +
+                        ", columns = " + std::to_string(columns) + ">",
+                    {type, "i64", "f32", "i64", "i64", "i64"});
+}
+std::vector<Operand> operands(const Buffer<float> &bank, int64_t seed, int64_t member, int64_t panel) {
+  return {bank, seed, float(scale), int64_t(site), member, panel};
 }
 
 } // namespace
@@ -57,7 +58,7 @@ KERNEL_CHECK(initialise_fills_a_packed_matrix) {
     for (int64_t N : {32, 40, 64}) {
       int64_t seed = -0x123456789ABCDEFll;
       Buffer<float> bank(members * panels * K * 32);
-      check.run(text(init, K, N, 1, 2, memref({members, panels, K, 32})), {bank, seed}, 2, 1);
+      check.run(text(init, K, N, memref({members, panels, K, 32})), operands(bank, seed, 1, 2), 2, 1);
       int64_t ownPanels = (N + 31) / 32;
       for (int64_t m = 0; m < members; ++m)
         for (int64_t p = 0; p < panels; ++p)
@@ -78,13 +79,13 @@ KERNEL_CHECK(initialise_fills_a_packed_matrix) {
 KERNEL_CHECK(initialise_fills_vectors_and_tables) {
   int64_t seed = 42;
   Buffer<float> vectors(3 * 50), table(70 * 37);
-  check.run(text("normal", 1, 50, 2, 0, memref({3, 50})), {vectors, seed}, 1);
+  check.run(text("normal", 1, 50, memref({3, 50})), operands(vectors, seed, 2, 0), 1);
   for (int64_t i = 0; i < 150; ++i)
     if (i < 100)
       check.expect(std::isnan(vectors[i]), "another member was written");
     else
       check.expectNear(vectors[i], want("normal", seed, i - 100), tolerance("normal"), "vector");
-  check.run(text("uniform", 70, 37, 0, 0, memref({70, 37})), {table, seed}, 3, 1);
+  check.run(text("uniform", 70, 37, memref({70, 37})), operands(table, seed, 0, 0), 3, 1);
   for (int64_t i = 0; i < 70 * 37; ++i)
     check.expectNear(table[i], want("uniform", seed, i), tolerance("uniform"), "table");
 }

@@ -35,8 +35,8 @@ KERNEL_CHECK(levels_agree) {
   Buffer<float> ce(R), z(R);
   Buffer<int32_t> target(R, [](size_t i) { return int32_t(i); });
   check.run(
-      kernelText("softmax_cross_entropy<z_loss = 1.0e-4 : f64, backward = false, begin = 0>", {X, I, offsets, F, F}),
-      {x, target, groups.offset, ce, z}, (R + 7) / 8);
+      kernelText("softmax_cross_entropy<z_loss = 1.0e-4 : f64, backward = false>", {X, I, offsets, "i64", F, F}),
+      {x, target, groups.offset, int64_t(0), ce, z}, (R + 7) / 8);
   expectSameAtEveryLevel(check, ce, losses, "cross-entropy");
 
   check.run(
@@ -44,9 +44,7 @@ KERNEL_CHECK(levels_agree) {
       {x, y}, (R * D + 4095) / 4096);
   expectSameAtEveryLevel(check, y, activations, "gelu");
 
-  check.run(
-      kernelText("initialise<normal, scale = 0.02 : f64, site = 7, rows = 70, columns = 200, member = 0, panel = 0>",
-                 {X, "i64"}),
-      {y, int64_t(11)}, 3);
+  check.run(kernelText("initialise<normal, rows = 70, columns = 200>", {X, "i64", "f32", "i64", "i64", "i64"}),
+            {y, int64_t(11), 0.02f, int64_t(7), int64_t(0), int64_t(0)}, 3);
   expectSameAtEveryLevel(check, y, draws, "initialise");
 }

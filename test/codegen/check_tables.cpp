@@ -78,6 +78,6 @@ KERNEL_CHECK(tiles_cut_groups) {
 
 KERNEL_CHECK(clamp_offsets_cuts_to_a_window) {
   Buffer<int32_t> offset{0, 10, 90, 200}, out(4);
-  check.run(kernelText("clamp_offsets<begin = 64, end = 128>", {ints(4), ints(4)}), {offset, out}, 1);
+  check.run(kernelText("clamp_offsets", {ints(4), "i32", "i32", ints(4)}), {offset, 64, 128, out}, 1);
   check.expectSameBits(out, Buffer<int32_t>{64, 64, 90, 128}, "offsets");
 }

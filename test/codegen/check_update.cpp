@@ -7,8 +7,8 @@ KERNEL_CHECK(gradient_norm_over_blocks) {
   Buffer<float> small = check.uniforms(37), large = check.uniforms(150000), norm(1);
   Buffer<double> partial(4);
   std::string partials = memref({4}, "f64");
-  check.run(kernelText("sum_squares<first = 0>", {memref({37}), partials}), {small, partial}, 1);
-  check.run(kernelText("sum_squares<first = 1>", {memref({5, 30, 1000}), partials}), {large, partial}, 3, 1);
+  check.run(kernelText("sum_squares", {memref({37}), "i64", partials}), {small, int64_t(0), partial}, 1);
+  check.run(kernelText("sum_squares", {memref({5, 30, 1000}), "i64", partials}), {large, int64_t(1), partial}, 3, 1);
   check.run(kernelText("norm_finish", {partials, memref({1})}), {partial, norm}, 1);
   double want = 0;
   for (float x : small)

@@ -4,7 +4,7 @@
 // the first status that is not 0.
 
 plan.kernel @fill #plan.fill<1.000000e+00 : f32> [memref<64x32xf32>] access [write]
-plan.kernel @sum #plan.sum_squares<first = 0> [memref<64x32xf32>, memref<1xf64>] access [read, write]
+plan.kernel @sum #plan.sum_squares [memref<64x32xf32>, i64, memref<1xf64>] access [read, read, write]
 plan.kernel @merge #plan.merge<[0]> [memref<64x32xf32>, memref<4x3xi32>, memref<64x32xf32>] access [read, read, write]
 
 // CHECK: module @avx2

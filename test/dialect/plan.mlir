@@ -2,8 +2,8 @@
 
 // Tests that every family of kernels prints as it was written: numbers of 64 bits, flags, lists.
 
-// CHECK: #plan.initialise<normal, scale = 2.000000e-02 : f64, site = 18446744073709551615, rows = 32, columns = 48, member = 1, panel = 2>
-plan.kernel @initialise_0 #plan.initialise<normal, scale = 2.0e-02 : f64, site = 18446744073709551615, rows = 32, columns = 48, member = 1, panel = 2> [memref<2x4x32x32xf32>, i64] access [read_write, read]
+// CHECK: #plan.initialise<normal, rows = 32, columns = 48>
+plan.kernel @initialise_0 #plan.initialise<normal, rows = 32, columns = 48> [memref<2x4x32x32xf32>, i64, f32, i64, i64, i64] access [read_write, read, read, read, read, read]
 // CHECK: #plan.group_by [memref<64xi32>
 plan.kernel @group_by_0 #plan.group_by [memref<64xi32>, i32, memref<64xi32>, memref<3xi32>, memref<64xi32>] access [read, read, write, write, write]
 // CHECK: #plan.loss_sums<begins = [0, 100], ends = [100, 128]>

@@ -63,21 +63,26 @@ motley.variable @h : tensor<32x128xf32> init normal 2.0e-02
 motley.bank @bank.h [[@h]]
 // CHECK-LABEL: plan.step @head
 // CHECK-DAG: %[[TRUE:.*]] = plan.constant true
+// CHECK-DAG: %[[ZERO:.*]] = plan.constant 0 : i64
+// CHECK-DAG: %[[BEGIN0:.*]] = plan.constant 0 : i32
+// CHECK-DAG: %[[BEGIN1:.*]] = plan.constant 256 : i32
+// CHECK-DAG: %[[BEGIN1LONG:.*]] = plan.constant 256 : i64
+// CHECK-DAG: %[[END:.*]] = plan.constant 320 : i32
 // CHECK-DAG: %[[ADD:.*]] = plan.scalar "add" : i1
 // CHECK-DAG: %[[SUMS:.*]] = plan.output "loss_sums" : memref<2x2xf64>
 // CHECK-DAG: %[[X:.*]] = plan.input "arg0"
 // CHECK: %[[LOGITS:.*]] = plan.alloc : memref<256x128xf32>
-// CHECK: plan.launch @clamp_offsets_0(%[[OFFSET:.*]], %[[CLAMPED:.*]]) factor 1
+// CHECK: plan.launch @clamp_offsets_0(%[[OFFSET:.*]], %[[BEGIN0]], %[[BEGIN1]], %[[CLAMPED:.*]]) factor 1
 // CHECK: %[[FIRST:.*]] = plan.window %[[LOGITS]] begin 0 : memref<256x128xf32> to memref<320x128xf32>
 // CHECK: plan.launch @tiles_0(%[[CLAMPED]], %[[LIST:.*]], %{{.*}}) factor 1
 // CHECK: plan.launch @matmul_0(%[[X]], %[[H:.*]], %[[LIST]], %[[FIRST]])
-// CHECK: plan.launch @softmax_cross_entropy_0(%[[FIRST]], %[[TARGET:.*]], %[[CLAMPED]], %[[DCE:.*]], %[[DZ:.*]], %[[CE:.*]], %[[Z:.*]]) factor 32
+// CHECK: plan.launch @softmax_cross_entropy_0(%[[FIRST]], %[[TARGET:.*]], %[[CLAMPED]], %[[ZERO]], %[[DCE:.*]], %[[DZ:.*]], %[[CE:.*]], %[[Z:.*]]) factor 32
 // CHECK: plan.launch @matmul_1(%[[FIRST]], %[[H]], %{{.*}}, %[[DX:.*]]) count
 // CHECK: plan.launch @outer_0(%[[X]], %[[FIRST]], %[[CLAMPED]], %[[ADD]], %[[G:.*]]) factor
-// CHECK: plan.launch @clamp_offsets_1(%[[OFFSET]], %[[CLAMPED1:.*]]) factor 1
+// CHECK: plan.launch @clamp_offsets_0(%[[OFFSET]], %[[BEGIN1]], %[[END]], %[[CLAMPED1:.*]]) factor 1
 // CHECK: %[[SECOND:.*]] = plan.window %[[LOGITS]] begin 256
 // CHECK: plan.launch @matmul_0(%[[X]], %[[H]], %{{.*}}, %[[SECOND]])
-// CHECK: plan.launch @softmax_cross_entropy_1(%[[SECOND]], %[[TARGET]], %[[CLAMPED1]], %[[DCE]], %[[DZ]], %[[CE]], %[[Z]]) factor 8
+// CHECK: plan.launch @softmax_cross_entropy_0(%[[SECOND]], %[[TARGET]], %[[CLAMPED1]], %[[BEGIN1LONG]], %[[DCE]], %[[DZ]], %[[CE]], %[[Z]]) factor 8
 // CHECK: plan.launch @matmul_1(%[[SECOND]], %[[H]], %{{.*}}, %[[DX]])
 // CHECK: plan.launch @outer_0(%[[X]], %[[SECOND]], %[[CLAMPED1]], %[[TRUE]], %[[G]])
 // CHECK: plan.launch @loss_sums_0(%[[CE]], %[[Z]], %{{.*}}, %[[TARGET]], %[[OFFSET]], %[[SUMS]]) factor 1
@@ -94,7 +99,7 @@ func.func @head(%x: tensor<320x32xf32>, %target: tensor<320xi32> {motley.field =
 
 motley.variable @h : tensor<32x128xf32> init normal 2.0e-02
 motley.bank @bank.h [[@h]]
-// CHECK: plan.kernel @softmax_cross_entropy_0 #plan.softmax_cross_entropy<z_loss = 0.000000e+00 : f64, backward = false, begin = 0> [memref<64x128xf32>, memref<64xi32>, memref<2xi32>, memref<64xf32>, memref<64xf32>] access [read, read, read, write, write]
+// CHECK: plan.kernel @softmax_cross_entropy_0 #plan.softmax_cross_entropy<z_loss = 0.000000e+00 : f64, backward = false> [memref<64x128xf32>, memref<64xi32>, memref<2xi32>, i64, memref<64xf32>, memref<64xf32>] access [read, read, read, read, write, write]
 // CHECK-LABEL: plan.step @eval
 // CHECK-NOT: grad
 func.func @eval(%x: tensor<64x32xf32>, %target: tensor<64xi32>, %live: i32) -> tensor<64xf32> {
@@ -105,18 +110,34 @@ func.func @eval(%x: tensor<64x32xf32>, %target: tensor<64xi32>, %live: i32) -> t
 
 // -----
 
-// Tests init and update: a kernel for each variable, at its member and panel; partial sums of all banks in one buffer.
+// Tests init and update: launches say where each variable is, so variables of one shape share their kernel; partial sums
+// of all banks are in one buffer.
 
 motley.variable @a : tensor<40x48xf32> init normal 2.0e-02
 motley.variable @b : tensor<40x64xf32> init uniform 1.0e-01
+motley.variable @c : tensor<40x48xf32> init normal 1.0e-02
+motley.variable @d : tensor<40x64xf32> init uniform 1.0e-01
 motley.variable @g : tensor<32xf32> init constant 1.0
-motley.bank @bank.w [[@a, @b]]
+motley.bank @bank.w [[@a, @b], [@c, @d]]
 motley.bank @bank.g [[@g]]
-// CHECK: plan.kernel @initialise_0 #plan.initialise<normal, scale = 2.000000e-02 : f64, site = 12638187200555641996, rows = 40, columns = 48, member = 0, panel = 0>
-// CHECK: plan.kernel @initialise_1 #plan.initialise<uniform, scale = 1.000000e-01 : f64, site = 12638190499090526629, rows = 40, columns = 64, member = 0, panel = 2>
-// CHECK: plan.kernel @initialise_2 #plan.initialise<constant, {{.*}}, rows = 1, columns = 32, member = 0, panel = 0>
+// CHECK: plan.kernel @initialise_0 #plan.initialise<normal, rows = 40, columns = 48>
+// CHECK: plan.kernel @initialise_1 #plan.initialise<uniform, rows = 40, columns = 64>
+// CHECK: plan.kernel @initialise_2 #plan.initialise<constant, rows = 1, columns = 32>
 // CHECK-LABEL: plan.step @init
-// CHECK: plan.launch @initialise_0(%{{.*}}, %{{.*}}) factor 2
+// The hashes of "a" and "b", as signed numbers.
+// CHECK-DAG: %[[SEED:.*]] = plan.scalar "seed" : i64
+// CHECK-DAG: %[[SCALE_A:.*]] = plan.constant 2.000000e-02 : f32
+// CHECK-DAG: %[[SCALE_C:.*]] = plan.constant 0.00999999977 : f32
+// CHECK-DAG: %[[SITE_A:.*]] = plan.constant -5808556873153909620 : i64
+// CHECK-DAG: %[[SITE_B:.*]] = plan.constant -5808553574619024987 : i64
+// CHECK-DAG: %[[ZERO:.*]] = plan.constant 0 : i64
+// CHECK-DAG: %[[ONE:.*]] = plan.constant 1 : i64
+// CHECK-DAG: %[[TWO:.*]] = plan.constant 2 : i64
+// CHECK: plan.launch @initialise_0(%[[W:.*]], %[[SEED]], %[[SCALE_A]], %[[SITE_A]], %[[ZERO]], %[[ZERO]]) factor 2
+// CHECK: plan.launch @initialise_1(%[[W]], %[[SEED]], %{{.*}}, %[[SITE_B]], %[[ZERO]], %[[TWO]]) factor 2
+// CHECK: plan.launch @initialise_0(%[[W]], %[[SEED]], %[[SCALE_C]], %{{.*}}, %[[ONE]], %[[ZERO]]) factor 2
+// CHECK: plan.launch @initialise_1(%[[W]], %[[SEED]], %{{.*}}, %{{.*}}, %[[ONE]], %[[TWO]]) factor 2
+// CHECK: plan.launch @initialise_2({{.*}}) factor 1
 func.func @init(%seed: i64 {motley.scalar = "seed"}) {
   motley.initialise @bank.w seed %seed
   motley.initialise @bank.g seed %seed
@@ -125,8 +146,8 @@ func.func @init(%seed: i64 {motley.scalar = "seed"}) {
 // CHECK-LABEL: plan.step @update
 // CHECK: %[[NORM:.*]] = plan.output "gradient_norm" : memref<1xf32>
 // CHECK: %[[PARTIAL:.*]] = plan.alloc : memref<2xf64>
-// CHECK: plan.launch @sum_squares_0(%[[G:.*]], %[[PARTIAL]]) factor 1
-// CHECK: plan.launch @sum_squares_1(%{{.*}}, %[[PARTIAL]]) factor 1
+// CHECK: plan.launch @sum_squares_0(%[[G:.*]], %{{.*}}, %[[PARTIAL]]) factor 1
+// CHECK: plan.launch @sum_squares_1(%{{.*}}, %{{.*}}, %[[PARTIAL]]) factor 1
 // CHECK: plan.launch @norm_finish_0(%[[PARTIAL]], %[[NORM]]) factor 1
 // CHECK: plan.launch @adamw_0(%{{.*}}, %[[G]], %{{.*}}, %{{.*}}, %[[NORM]], %{{.*}}, %{{.*}}) factor 1
 func.func @update(%lr: f32 {motley.scalar = "learning_rate"}, %step: i64 {motley.scalar = "step"}) -> tensor<1xf32> {

@@ -44,6 +44,7 @@ FailureOr<int64_t> emit(plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame
   KernelBuilder k(frame);
   unsigned next = 0;
   Buffer logits = k.operand(next++), target = k.operand(next++), offset = k.operand(next++);
+  Val begin = k.scalar(next++);
   bool backward = family.getBackward();
   Buffer dce = backward ? k.operand(next++) : Buffer(), dz = backward ? k.operand(next++) : Buffer();
   Buffer ce = k.operand(next++), z = k.operand(next++);
@@ -74,7 +75,7 @@ FailureOr<int64_t> emit(plan::SoftmaxCrossEntropyAttr family, KernelFrame &frame
       k.columns(width, [&](Val column, Val mask) { logits.row(r).store(k.zeros(), column, mask); });
   };
   k.units([&](Val unit) {
-    Val lower = unit * kRowsPerUnit + family.getBegin();
+    Val lower = begin + unit * kRowsPerUnit;
     k.loop(lower, min(lower + kRowsPerUnit, end), 1, [&](Val r) {
       Val id = k.convert(target.load(r), k.i64());
       k.when(

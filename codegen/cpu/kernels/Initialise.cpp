@@ -32,15 +32,14 @@ Val uniform(Val word) {
 }
 
 /// Initial values of the elements `element` (i64 lanes, row-major numbers).
-Val draw(KernelBuilder &k, plan::InitialiseAttr family, Val seed, Val element) {
-  double scale = family.getScale().getValueAsDouble();
-  if (family.getInit() == Init::constant)
-    return k.constant(scale, k.vectorOf(k.f32(), element.lanes()));
-  auto half = [&](uint64_t bits) { return k.constant(int64_t(bits & 0xFFFFFFFFu), k.vectorOf(k.i32())); };
-  Words words = philox({k.convert(element, k.i32()), k.convert(element >> 32, k.i32()), half(family.getSite()),
-                        half(family.getSite() >> 32)},
-                       k.convert(seed, k.i32()), k.convert(seed >> 32, k.i32()));
-  if (family.getInit() == Init::uniform)
+Val draw(KernelBuilder &k, Init init, Val seed, Val scale, Val site, Val element) {
+  if (init == Init::constant)
+    return k.broadcast(scale, element.lanes());
+  auto low = [&](Val bits) { return k.convert(bits, k.i32()); };
+  auto high = [&](Val bits) { return k.convert(bits >> 32, k.i32()); };
+  Words words = philox({low(element), high(element), k.broadcast(low(site)), k.broadcast(high(site))}, low(seed),
+                       high(seed));
+  if (init == Init::uniform)
     return fma(uniform(words[0]), k.constant(2.0, k.f32()), k.constant(-1.0, k.f32())) * scale;
   Val turn = uniform(words[1]);
   turn = turn - select(turn > 0.5, turn.like(1.0), turn.like(0.0)); // exact
@@ -53,26 +52,28 @@ FailureOr<int64_t> emit(plan::InitialiseAttr family, KernelFrame &frame) {
   constexpr int64_t kRowsPerUnit = 32;
   KernelBuilder k(frame);
   Buffer param = k.operand(0);
-  Val seed = k.scalar(1);
+  Val seed = k.scalar(1), scale = k.scalar(2), site = k.scalar(3), member = k.scalar(4), firstPanel = k.scalar(5);
   int64_t rows = family.getRows(), columns = family.getColumns();
   bool isPacked = param.shape.size() == 4;
-  Buffer member = param.row(k.index(family.getMember()));
+  // A table is its bank's only member: it has no dimension for members.
+  Buffer own = isPacked || rows == 1 ? param.row(member) : param;
   k.units([&](Val unit) {
     Val lower = unit * kRowsPerUnit;
     k.loop(lower, min(lower + kRowsPerUnit, k.index(rows)), 1, [&](Val r) {
-      auto values = [&](Val column) { return draw(k, family, seed, k.iota(k.i64()) + (r * columns + column)); };
+      auto values = [&](Val column) {
+        return draw(k, family.getInit(), seed, scale, site, k.iota(k.i64()) + (r * columns + column));
+      };
       if (!isPacked) { // a member of a vector bank, or a table: rows one after the other
-        Buffer to = family.getMember() == 0 ? param : member;
-        k.columns(columns, [&](Val column, Val mask) { to.store(values(column), r * columns + column, mask); });
+        k.columns(columns, [&](Val column, Val mask) { own.store(values(column), r * columns + column, mask); });
         return;
       }
-      int64_t panelColumns = member.size(2);
+      int64_t panelColumns = own.size(2);
       int64_t padded = (columns + panelColumns - 1) / panelColumns * panelColumns;
       k.loop(0, padded, kLanes, [&](Val column) {
         Val value = values(column);
         if (padded != columns)
           value = select(k.lanesBelow(columns - column), value, value.like(0.0));
-        Buffer panel = member.row(column / panelColumns + family.getPanel());
+        Buffer panel = own.row(firstPanel + column / panelColumns);
         panel.row(r).store(value, column % panelColumns);
       });
     });

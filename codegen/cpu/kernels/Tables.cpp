@@ -102,8 +102,8 @@ FailureOr<int64_t> emit(plan::TilesAttr family, KernelFrame &frame) {
 
 FailureOr<int64_t> emit(plan::ClampOffsetsAttr family, KernelFrame &frame) {
   KernelBuilder k(frame);
-  Buffer offset = k.operand(0), result = k.operand(1);
-  Val begin = k.constant(family.getBegin(), k.i32()), end = k.constant(family.getEnd(), k.i32());
+  Buffer offset = k.operand(0), result = k.operand(3);
+  Val begin = k.scalar(1), end = k.scalar(2);
   k.units([&](Val) {
     k.loop(0, offset.size(0), 1, [&](Val g) { result.store(min(max(offset.load(g), begin), end), g); });
   });

@@ -11,7 +11,8 @@ FailureOr<int64_t> emit(plan::SumSquaresAttr family, KernelFrame &frame) {
   constexpr int64_t kElementsPerUnit = 65536;
   constexpr int64_t kWays = 4; // independent sums, so that one addition needn't wait for the last
   KernelBuilder k(frame);
-  Buffer gradient = k.operand(0), partial = k.operand(1);
+  Buffer gradient = k.operand(0), partial = k.operand(2);
+  Val first = k.scalar(1);
   auto addSquares = [&](Val element, Val mask, Val sum) {
     Val x = k.convert(gradient.loadVector(element, kLanes, mask), k.f64());
     return fma(x, x, sum);
@@ -31,7 +32,7 @@ FailureOr<int64_t> emit(plan::SumSquaresAttr family, KernelFrame &frame) {
       return Vals{addSquares(element, k.lanesBelow(upper - element), carried[0])};
     })[0];
     Val total = k.sum((sums[0] + sums[1]) + (sums[2] + sums[3]) + rest);
-    partial.store(total, unit + family.getFirst());
+    partial.store(total, first + unit);
   });
   return k.scratchBytes();
 }
