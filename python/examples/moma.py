@@ -1,33 +1,55 @@
-"""MoMa's 1t1i (arXiv 2407.21770): attention is shared, the feed-forward network belongs to a modality; or its dense
-baseline.
+"""MoMa (arXiv 2407.21770): attention is shared, feed-forward experts belong to a modality and choose among its rows.
 
-motley train moma.py --data DIR --steps 200 --out RUN
-motley inspect moma.py --set size=1.4B --set kind=dense --modalities text=57344,image=8192
+kind is dense, 1t1i, 4t4i or other counts of text and image experts (7t1i), moe_8x (experts of all modalities), or one
+of them under mixture-of-depths (mod+4t4i), which has more layers for the same work.
+
+motley train moma.py --set kind=4t4i --data DIR --steps 200 --out RUN
+motley inspect moma.py --set size=1.4B --set kind=mod+4t4i --modalities text=57344,image=8192
 """
 
 import math
+import re
 
 import motley as mt
 from motley import nn
 
-SIZES = {"90M": (512, 8, 8), "435M": (1024, 24, 16), "1.4B": (2048, 24, 16)}  # width, layers, heads
+# Width, layers, heads; and under mixture-of-depths (table 1).
+SIZES = {
+    "tiny": ((128, 4, 4), (128, 7, 4)),
+    "90M": ((512, 8, 8), (512, 14, 8)),
+    "435M": ((1024, 24, 16), (1024, 40, 16)),
+    "1.4B": ((2048, 24, 16), (2304, 32, 18)),
+}
 
 train = dict(learning_rate=1e-4, final_learning_rate=1e-6, warmup=20, schedule="linear", rows=2048)
+
+
+def network(kind, width, modalities, std):
+    """The feed-forward part of a block."""
+
+    def experts(count):
+        expert = nn.SwiGLU(width, rule="chameleon", out_std=std)
+        return expert if count == 1 else nn.MoE(expert, count)
+
+    if kind == "dense":
+        return experts(1)
+    if found := re.fullmatch(r"moe_(\d+)x", kind):
+        return experts(int(found[1]))
+    counts = {letter: int(count) for count, letter in re.findall(r"(\d+)([a-z])", kind)}  # by a modality's first letter
+    if not re.fullmatch(r"(\d+[a-z])+", kind):
+        raise mt.Error(f"unknown kind '{kind}'; expected dense, moe_8x, 1t1i, 4t4i, or one with mod+ before", None)
+    return nn.ByModality({one.name: experts(counts.get(one.name[0], 1)) for one in modalities})
 
 
 class Block(nn.Module):
     """Norms come after the sublayer, inside the residual (Swin)."""
 
-    def __init__(self, width, heads, modalities, out_std):
-        self.attn = nn.Attention(width, heads, qk_norm="layer", out_std=out_std)
+    def __init__(self, width, heads, ffn, std):
+        self.width = width
+        self.attn = nn.Attention(width, heads, qk_norm="layer", out_std=std)
         self.attn_norm = nn.RMSNorm(width)
-        self.ffn = self.network(width, out_std)
-        if modalities is not None:
-            self.ffn = nn.ByModality({one.name: self.network(width, out_std) for one in modalities})
+        self.ffn = ffn
         self.ffn_norm = nn.RMSNorm(width)
-
-    def network(self, width, out_std):
-        return nn.SwiGLU(width, rule="chameleon", out_std=out_std)
 
     def forward(self, x, tokens):
         x = x + self.attn_norm(self.attn(x, tokens))
@@ -35,12 +57,15 @@ class Block(nn.Module):
 
 
 class MoMa(nn.Module):
-    def __init__(self, vocabulary, modalities, width, layers, heads):
-        out_std = 0.02 / math.sqrt(2 * layers)
-        self.embed = nn.Embedding(vocabulary, width)
-        self.blocks = nn.ModuleList(Block(width, heads, modalities, out_std) for _ in range(layers))
+    def __init__(self, data, kind, depths, width, layers, heads):
+        std = 0.02 / math.sqrt(2 * layers)
+        self.embed = nn.Embedding(data.vocabulary, width)
+        blocks = [Block(width, heads, network(kind, width, data.modalities, std), std) for _ in range(layers)]
+        if depths:  # every second layer, the first one too
+            blocks[::2] = [nn.MixtureOfDepths(block, capacity=0.25) for block in blocks[::2]]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.RMSNorm(width)
-        self.criterion = nn.CrossEntropy(nn.Head(width, vocabulary), z_loss=1e-5)
+        self.criterion = nn.CrossEntropy(nn.Head(width, data.vocabulary), z_loss=1e-5)
 
     def loss(self, tokens):
         x = self.embed(tokens)
@@ -49,10 +74,8 @@ class MoMa(nn.Module):
         return self.criterion(self.norm(x), tokens)
 
 
-def model(data, size="90M", kind="1t1i"):
-    if size not in SIZES or kind not in ("1t1i", "dense"):
-        raise mt.Error(
-            f"unknown size '{size}' or kind '{kind}'; expected one of {', '.join(SIZES)}, and 1t1i or dense",
-            location=None,
-        )
-    return MoMa(data.vocabulary, data.modalities if kind == "1t1i" else None, *SIZES[size])
+def model(data, size="90M", kind="4t4i"):
+    if size not in SIZES:
+        raise mt.Error(f"unknown size '{size}'; expected one of {', '.join(SIZES)}", location=None)
+    depths = kind.startswith("mod+")
+    return MoMa(data, kind.removeprefix("mod+"), depths, *SIZES[size][depths])

@@ -9,6 +9,7 @@ from typing import Any, Mapping
 from .errors import Error
 
 SCHEDULES = ("constant", "cosine", "linear")
+PRECISIONS = ("bf16", "f32")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Hyperparameters:
         Tokens in a microbatch.
     microbatches : int
         Per step.
+    precision : {"bf16", "f32"}
+        What products round their operands to. Everything is stored and summed in f32.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Hyperparameters:
     clip: float = 1.0
     rows: int = 2048
     microbatches: int = 1
+    precision: str = "bf16"
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Hyperparameters:
@@ -91,7 +95,8 @@ class Hyperparameters:
                 raise Error(f"training setting '{name}' is {getattr(self, name)!r}; expected less than 1", None)
         if not self.epsilon > 0:
             raise Error(f"training setting 'epsilon' is {self.epsilon!r}; expected a number above 0", None)
-        if self.schedule not in SCHEDULES:
-            raise Error(
-                f"training setting 'schedule' is {self.schedule!r}; expected one of {', '.join(SCHEDULES)}", None
-            )
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise Error(
+                    f"training setting '{name}' is {getattr(self, name)!r}; expected one of {', '.join(known)}", None
+                )

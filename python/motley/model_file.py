@@ -37,7 +37,11 @@ class ModelText:
 
 
 def read_model(
-    path: str | Path, data: Data, settings: Mapping[str, str] | None = None, rows: int | None = None
+    path: str | Path,
+    data: Data,
+    settings: Mapping[str, str] | None = None,
+    rows: int | None = None,
+    precision: str | None = None,
 ) -> ModelText:
     """Read a model file and trace it.
 
@@ -51,6 +55,8 @@ def read_model(
         Further arguments of ``def model``, as the command line spells them.
     rows : int, optional
         Of a microbatch; by default what ``train`` in the file says.
+    precision : {"bf16", "f32"}, optional
+        Of products; by default what ``train`` in the file says.
 
     Raises
     ------
@@ -69,6 +75,8 @@ def read_model(
     if path.suffix == ".mlir":
         if settings:
             raise Error(f"'{path}' takes no settings; '{next(iter(settings))}' is for a model file in Python", None)
+        if precision:
+            raise Error(f"'{path}' says its precision itself, as the attribute motley.precision of the module", None)
         return ModelText(str(path), source, Hyperparameters())
     module = execute(source, str(path))
     build = getattr(module, "model", None)
@@ -77,6 +85,8 @@ def read_model(
     train = _hyperparameters(module, str(path))
     if rows is not None:
         train = dataclasses.replace(train, rows=rows)
+    if precision is not None:
+        train = dataclasses.replace(train, precision=precision)
     data = dataclasses.replace(data, rows=train.rows)
     arguments = parse_settings(build, settings or {})
     return _guarded(

@@ -25,6 +25,7 @@ def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparame
     rows : int, optional
         R; by default ``data.rows``.
     train : Hyperparameters, optional
+        Of the optimiser, and the precision.
 
     Returns
     -------
@@ -47,10 +48,12 @@ def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparame
     for name, parameter in parameters.items():
         if id(parameter) not in tracer.used:
             raise Error(f"parameter '{name}' is never used by loss; use its module or remove it", parameter.location)
-    lines = [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
+    train = train or Hyperparameters()
+    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>}} {{"]
+    lines += [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
     lines += [_variable(name, parameter) for name, parameter in parameters.items()]
     lines += _function(tracer, losses, _line_of(model.loss))
-    lines.append(_train(train or Hyperparameters()))
+    lines += [_train(train), "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -84,7 +87,21 @@ def _losses(returned: Any, model: Module, tracer: Tracer) -> dict[str, Tensor]:
         if not isinstance(value, Tensor) or value.shape != (tracer.rows,) or value.dtype != "f32":
             raise Error(f"loss '{name}' is {value!r}; expected one f32 for each row, tensor<{tracer.rows}xf32>", place)
         tracer.check_visible(value)
+    _check_added_losses(losses, tracer, place)
     return losses
+
+
+def _check_added_losses(losses: dict[str, Tensor], tracer: Tracer, place: Location | None) -> None:
+    """Refuse a loss function that leaves out what its modules add, which would otherwise not be trained."""
+    for key, loss in tracer.losses[0].items():
+        name = key[0]
+        if name not in losses or tracer.returned_losses.get(key) is not loss:
+            made = "is not among what loss returns" if name not in losses else "was added to after tokens.losses was read"
+            raise Error(
+                f"the loss '{name}' of a module {made}; return nn.CrossEntropy's losses, or add **tokens.losses at the "
+                f"end",
+                place,
+            )
 
 
 def _line_of(method: Any) -> Location | None:
@@ -107,6 +124,10 @@ def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | No
     arguments = ", ".join(
         f"{tensor.name}: {tensor.type} {{motley.field = #motley.field<{field}>}}{_place(place)}"
         for field, (tensor, place) in tracer.fields.items()
+    )
+    arguments += "".join(
+        f', %scheduled.{name}: f32 {{motley.scalar = "{name}"}}{_place(place)}'
+        for name, place in tracer.scalars.items()
     )
     results = ", ".join(f'{value.type} {{motley.loss = "{name}"}}' for name, value in losses.items())
     values = ", ".join(value.name for value in losses.values())

@@ -4,6 +4,8 @@ PYTHON = """
 import motley as mt
 from motley import nn
 
+train = dict(precision="f32")
+
 class Model(nn.Module):
     def __init__(self, data):
         two = data.modalities

@@ -56,6 +56,11 @@ def levels() -> list[str]:
 LEVELS = levels()
 
 
+def trace(model: mt.nn.Module, data: mt.Data) -> str:
+    """Level 1 of a model whose products are exact to f32, as the tolerances here expect."""
+    return mt.trace(model, data, train=mt.Hyperparameters(precision="f32"))
+
+
 @contextmanager
 def environment(**values: str):
     """Set environment variables for as long as the block runs."""

@@ -155,7 +155,7 @@ class Small(nn.Module):
 
 @pytest.fixture(scope="module")
 def small():
-    model = oracle.compiled(mt.trace(Small(), mt.Data(TWO, rows=64)))
+    model = oracle.compiled(oracle.trace(Small(), mt.Data(TWO, rows=64)))
     model.initialise(1)
     return model
 
@@ -183,7 +183,7 @@ def test_gradients_hardly_depend_on_the_order_of_documents(small):
 
 
 def test_initial_values_do_not_depend_on_threads(small):
-    text = mt.trace(Small(), mt.Data(TWO, rows=64))
+    text = oracle.trace(Small(), mt.Data(TWO, rows=64))
     one = oracle.compiled(text, threads=1)
     one.initialise(1)
     for name, value in small.parameters().items():

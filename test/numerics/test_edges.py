@@ -30,7 +30,7 @@ class Model(nn.Module):
 
 @pytest.fixture(scope="module")
 def text():
-    found = mt.trace(Model(), DATA)
+    found = oracle.trace(Model(), DATA)
     for level in oracle.LEVELS:
         oracle.compiler.prefetch(found, level)
     return found

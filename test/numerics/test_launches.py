@@ -71,7 +71,7 @@ class Counted:
 
     def __init__(self, layers, modalities, folder):
         self.layers, self.modalities = layers, modalities_of(modalities)
-        text = mt.trace(Model(self.modalities, layers), mt.Data(self.modalities, rows=ROWS))
+        text = oracle.trace(Model(self.modalities, layers), mt.Data(self.modalities, rows=ROWS))
         self.model = oracle.compiled(text)
         self.model.initialise(0)
         self.rows = oracle.random_rows(self.modalities, ROWS, ROWS - 3)

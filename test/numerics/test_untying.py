@@ -58,7 +58,7 @@ def name_of(combination):
 
 
 def text_of(combinations):
-    return mt.trace(Model(TWO, combinations), DATA)
+    return oracle.trace(Model(TWO, combinations), DATA)
 
 
 def family(fixed):
@@ -109,7 +109,7 @@ def test_one_modality_equals_dense_bit_for_bit(level):
     data, rows = mt.Data(one, rows=32), oracle.random_rows(one, 32, 27, seed=6)
     everything = frozenset(PARTS)
     texts = [
-        mt.trace(Model(one, [untied] * 2, untie_last=last), data)
+        oracle.trace(Model(one, [untied] * 2, untie_last=last), data)
         for untied, last in ((frozenset(), None), (everything, one))
     ]
     for text in texts:

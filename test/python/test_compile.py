@@ -86,7 +86,7 @@ def artefact_of(text):
 
 
 def session_of(model, data, threads=1):
-    return CompiledModel(artefact_of(mt.trace(model, data)), threads)
+    return CompiledModel(artefact_of(mt.trace(model, data, train=mt.Hyperparameters(precision="f32"))), threads)
 
 
 def build(untie=None, threads=1, **options):

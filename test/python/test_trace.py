@@ -35,6 +35,7 @@ def plain(text):
 
 def test_whole_program_of_a_linear_layer(data):
     assert plain(text_of(data, nn.Linear(16, 16))) == """\
+module attributes {motley.precision = #motley<precision bf16>} {
 motley.modality @text ids 0 to 48
 motley.modality @image ids 48 to 64
 motley.variable @embed : tensor<64x16xf32> init normal 0.02
@@ -50,6 +51,7 @@ func.func @loss(%token: tensor<64xi32> {motley.field = #motley.field<token>}, \
   return %2, %3 : tensor<64xf32>, tensor<64xf32>
 }
 motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-08 weight_decay 0.1 clip 1.0
+}
 """
 
 
@@ -215,7 +217,7 @@ def test_operations_carry_the_users_line_and_column(data):
 def test_every_operation_has_a_location(data, examples):
     text = mt.read_model(examples / "mot.py", data, {"size": "tiny"}, rows=64).text
     operations = [line for line in text.splitlines() if " = " in line or "yield" in line or "return" in line]
-    operations = [line for line in operations if "by_modality" not in line and not line.startswith("func")]
+    operations = [line for line in operations if "by_modality" not in line and not line.startswith(("func", "module"))]
     assert len(operations) > 100
     assert all(re.search(r'loc\(".*/examples/mot\.py":\d+:\d+\)$', line) for line in operations)
     assert len(re.findall(r"case \[@image\] loc\(", text)) == text.count("motley.by_modality")

@@ -59,7 +59,7 @@ def test_loss_falls_in_both_modalities(data, tmp_path, capsys):
     assert lines[-1].startswith("held out after step 60  ce ")
     logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert sum("step" in one for one in logged) >= 60
-    assert (tmp_path / "run" / "model.mlir").read_text().startswith("motley.modality @text ids 0 to 48")
+    assert (tmp_path / "run" / "model.mlir").read_text().startswith("module attributes {motley.precision")
 
 
 def test_twice_is_the_same_with_one_thread_and_with_two(compiled, data, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import Error
+from ..hyperparameters import PRECISIONS
 from ..modalities import Data, Modalities
 from ..model_file import ModelText, read_model
 
@@ -49,6 +50,9 @@ def add_model_options(parser: argparse.ArgumentParser, data: str) -> None:
         help="an argument of 'def model(data, ...)'; may be repeated",
     )
     parser.add_argument("--rows", type=positive, metavar="R", help="tokens in one microbatch")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="of products; by default what the model file says, or bf16"
+    )
     parser.add_argument("--data", metavar="DIR", required=data == "required", help="data set directory")
     if data == "optional":
         parser.add_argument(
@@ -90,4 +94,4 @@ def load(options: argparse.Namespace, path: str) -> ModelText:
         if not equals:
             raise Error(f"--set has '{one}'; expected NAME=VALUE", None)
         settings[name] = value
-    return read_model(path, describe_data(options), settings, options.rows)
+    return read_model(path, describe_data(options), settings, options.rows, options.precision)

@@ -102,7 +102,12 @@ class Attention(Module):
         tracer = x.tracer
         if not isinstance(tokens, Tokens):
             raise Error(f"{tracer.name_of(self)} needs the tokens; call it with (x, tokens)")
-        if tracer.region:
+        if tracer.inside("expert"):
+            raise Error(
+                f"{tracer.name_of(self)} is inside an expert; attention runs over all rows: route its projections "
+                f"instead, as in nn.MoE(nn.Linear({self.width}, {self.width}), ...)"
+            )
+        if tracer.inside("case"):
             raise Error(
                 f"{tracer.name_of(self)} is inside a module for one modality; attention runs over all rows: "
                 f"untie its weights instead, as in nn.Attention(..., untie=modalities)"

@@ -170,6 +170,7 @@ class ByModality(Module):
             cases.setdefault(id(self._modules[name]), []).append(name)
         return x.tracer.by_cases(
             [(names[0], names) for names in cases.values()],
+            tokens,
             self,
             lambda name: [self._checked(name, self._modules[name](x, tokens))],
         )[0]

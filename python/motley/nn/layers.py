@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator
 
 from ..errors import Error, kind
+from ..hyperparameters import PRECISIONS
 from ..modalities import Towers, Untie, as_towers
 from ..trace import Tensor, Tokens, check_rows, number
 from .module import Module, Parameter, positive
@@ -59,6 +60,8 @@ class Linear(Layer):
         One weight (and bias) for each tower.
     std : float
         The weight starts from N(0, std^2), the bias from 0.
+    precision : {"f32", "bf16"}, optional
+        What the product rounds its operands to; by default what the model is compiled for.
 
     Examples
     --------
@@ -69,9 +72,20 @@ class Linear(Layer):
     ['text', 'image', 'bias.text', 'bias.image']
     """
 
-    def __init__(self, inputs: int, outputs: int, bias: bool = False, untie: Untie = None, std: float = 0.02):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        bias: bool = False,
+        untie: Untie = None,
+        std: float = 0.02,
+        precision: str | None = None,
+    ):
         self.inputs = positive(inputs, "number of inputs")
         self.outputs = positive(outputs, "number of outputs")
+        if precision not in (None, *PRECISIONS):
+            raise Error(f"unknown precision {precision!r}; expected {' or '.join(PRECISIONS)}")
+        self.precision = precision
         kinds = {"": ((inputs, outputs), "normal", std)}
         if bias:
             kinds["bias"] = ((outputs,), "constant", 0.0)
@@ -86,6 +100,7 @@ class Linear(Layer):
         return tracer.emit(
             f"motley.linear {tracer.symbol(self.parameter('', tower))}({{0}})"
             + (f" bias {tracer.symbol(bias)}" if bias else "")
+            + (f" precision {self.precision}" if self.precision else "")
             + f" : ({x.type}) -> {result}",
             [x],
             shape,

@@ -40,7 +40,8 @@ class CrossEntropy(Module):
         self.z_loss = z_loss
 
     def forward(self, x: Tensor, tokens: Tokens) -> dict[str, Tensor]:
-        """Trace the losses of each row, by name: "ce", and "z" unless its weight is 0."""
+        """Trace the losses of each row, by name: "ce", "z" unless its weight is 0, and those that modules have added
+        (`Tokens.losses`)."""
         check_rows(x, self.head.inputs, self)
         if not isinstance(tokens, Tokens):
             raise Error(f"{type(self).__name__} needs the tokens, for their targets; call it with (x, tokens)")
@@ -60,4 +61,8 @@ class CrossEntropy(Module):
             [x, target],
             [(x.shape[0],)] * 2,
         )
-        return {"ce": ce, "z": z} if self.z_loss else {"ce": ce}
+        added = tokens.losses
+        for name in ("ce", "z"):
+            if name in added:
+                raise Error(f"a module adds a loss named '{name}', which is cross-entropy's; give it another name")
+        return {"ce": ce, **({"z": z} if self.z_loss else {}), **added}
