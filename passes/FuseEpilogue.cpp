@@ -41,7 +41,10 @@ public:
     }
     int64_t numFused = 0;
     for (Operation *op = product->getNextNode(); op; op = op->getNextNode()) {
-      if (isElementwise(op) && op->getResult(0).getType() == type && isSamePhase(op) && joins(op)) {
+      if (auto sum = dyn_cast<RowSumOp>(op); sum && isInside(sum.getInput()) && isSamePhase(op)) {
+        rowSums.push_back(sum);
+        ++numFused;
+      } else if (isElementwise(op) && op->getResult(0).getType() == type && isSamePhase(op) && joins(op)) {
         for (Value operand : op->getOperands())
           materialise(operand);
         Operation *scalar = b.clone(*op, scalars);
@@ -64,6 +67,7 @@ private:
   IRMapping scalars;         // tensor -> its scalar inside
   SmallVector<Value> inside; // accumulators and fused values, in order
   SmallVector<Value> extras;
+  SmallVector<RowSumOp> rowSums; // of values inside: the epilogue sums over panels, the row sum over what it left
 
   bool isSamePhase(Operation *op) const {
     if (!backwardStart)
@@ -80,9 +84,24 @@ private:
     auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
     return elements && elements.isSplat();
   }
+  /// One value for each row, known before.
+  bool isRowFactor(Value value) const {
+    auto broadcast = value.getDefiningOp<RowBroadcastOp>();
+    return broadcast && isKnownBefore(broadcast.getInput());
+  }
+  /// A value of the forward that the backward computes again from accumulators, which are kept anyway.
+  bool isRecomputed(Value value) const {
+    if (!backwardStart || product->isBeforeInBlock(backwardStart))
+      return false;
+    Operation *op = value.getDefiningOp();
+    auto isKept = [&](Value operand) {
+      return operand.getDefiningOp<GroupedMatmulOp>() || isRecomputed(operand);
+    };
+    return op && (isActivation(op) || isa<arith::MulFOp>(op)) && llvm::all_of(op->getOperands(), isKept);
+  }
   /// Something that the region can have: a value inside, a splat, a tensor known before, or an activation of one.
   bool isAvailable(Value value) const {
-    if (isInside(value) || isSplat(value) || isKnownBefore(value))
+    if (isInside(value) || isSplat(value) || isRowFactor(value) || isKnownBefore(value))
       return true;
     Operation *op = value.getDefiningOp();
     return isActivation(op) && (isInside(op->getOperand(0)) || isKnownBefore(op->getOperand(0)));
@@ -102,8 +121,14 @@ private:
                   arith::ConstantOp::create(b, operand.getLoc(), cast<TypedAttr>(elements.getSplatValue<Attribute>())));
       return;
     }
-    if (Operation *op = operand.getDefiningOp(); isActivation(op)) {
-      materialise(op->getOperand(0));
+    if (isRowFactor(operand)) {
+      extras.push_back(operand.getDefiningOp<RowBroadcastOp>().getInput());
+      scalars.map(operand, body->front().addArgument(b.getF32Type(), operand.getLoc()));
+      return;
+    }
+    if (Operation *op = operand.getDefiningOp(); isActivation(op) || isRecomputed(operand)) {
+      for (Value inner : op->getOperands())
+        materialise(inner);
       Operation *scalar = b.clone(*op, scalars);
       scalar->getResult(0).setType(b.getF32Type());
       scalars.map(operand, scalar->getResult(0));
@@ -117,7 +142,8 @@ private:
   /// backward.
   bool leaves(Value value) const {
     return llvm::any_of(value.getUsers(), [&](Operation *user) {
-      return user != product && !(user->getNumResults() == 1 && isInside(user->getResult(0)));
+      return user != product && !llvm::is_contained(rowSums, user) &&
+             !(user->getNumResults() == 1 && isInside(user->getResult(0)));
     });
   }
 
@@ -128,6 +154,8 @@ private:
         replaced.push_back(value);
         yielded.push_back(scalars.lookup(value));
       }
+    for (RowSumOp sum : rowSums)
+      yielded.push_back(scalars.lookup(sum.getInput()));
     SmallVector<Location> locations{product.getLoc()};
     for (Value value : inside)
       if (value.getDefiningOp() != product)
@@ -135,7 +163,10 @@ private:
     YieldOp::create(b, product.getLoc(), yielded);
 
     b.setInsertionPoint(product);
-    SmallVector<Type> types(yielded.size(), product.getResult(0).getType());
+    auto type = cast<RankedTensorType>(product.getResult(0).getType());
+    SmallVector<Type> types(replaced.size(), type);
+    types.append(rowSums.size(),
+                 RankedTensorType::get({type.getDimSize(0), int64_t(llvm::divideCeil(type.getDimSize(1), 32))}, b.getF32Type()));
     auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types,
                                          product.getTransposedAttr(), product.getBankAttr(), product.getRangesAttr(),
                                          product.getMapAttr(), product.getInputs(), product.getGroups(), extras,
@@ -143,6 +174,8 @@ private:
     fused.getEpilogue().takeBody(*body);
     for (auto [value, result] : llvm::zip(replaced, fused.getResults()))
       value.replaceAllUsesWith(result);
+    for (auto [sum, panels] : llvm::zip(rowSums, fused.getResults().drop_front(replaced.size())))
+      sum.getInputMutable().set(panels);
     for (Value value : llvm::reverse(inside))
       if (Operation *op = value.getDefiningOp(); op && op != product)
         op->erase();

@@ -1,10 +1,10 @@
-// Level 1 to level 2: groups and banks become explicit, cases of by_modality are inlined.
+// Level 1 to level 2: groups and banks become explicit, regions are inlined (GroupRouting.cpp).
 //
-// Every operation is rewritten alone and makes its own tables between its own gather and combine; uniting tables and
-// removing permutations is left to the passes that follow. Before: level 1 verifies. After: no operation of level 1
-// that names a variable is left.
-#include "mlir/IR/IRMapping.h"
-#include "passes/Passes.h"
+// At the top of a function every operation is rewritten alone and makes its own tables between its own gather and
+// combine; uniting tables and removing permutations is left to the passes that follow. Inside of regions values stand
+// in slot order already. Before: level 1 verifies. After: no operation of level 1 that names a variable or has a region
+// is left.
+#include "passes/Grouping.h"
 #include <cmath>
 
 namespace mlir::motley {
@@ -15,10 +15,8 @@ namespace mlir::motley {
 using namespace mlir;
 using namespace mlir::motley;
 
-namespace {
-
 /// The argument of a function that holds a field, or null.
-Value findField(func::FuncOp function, Field field) {
+static Value findField(func::FuncOp function, Field field) {
   for (BlockArgument argument : function.getArguments())
     if (auto attr = function.getArgAttrOfType<FieldAttr>(argument.getArgNumber(), kFieldAttrName))
       if (attr.getValue() == field)
@@ -26,7 +24,7 @@ Value findField(func::FuncOp function, Field field) {
   return {};
 }
 
-Value findOrAddLive(func::FuncOp function) {
+static Value findOrAddLive(func::FuncOp function) {
   if (Value live = findField(function, Field::live))
     return live;
   OpBuilder b(function.getContext());
@@ -36,188 +34,256 @@ Value findOrAddLive(func::FuncOp function) {
   return function.getArgument(index);
 }
 
-/// Rewrites one function.
-class Grouper {
-public:
-  Grouper(func::FuncOp function) : function(function), b(function.getContext()) {
-    for (auto [i, modality] : llvm::enumerate(getModalities(function)))
-      modalityIndex[modality.getSymNameAttr()] = i;
+/// Follows an argument of select_rows out to the value of the function that it stands for.
+static Value traceOut(Value value) {
+  while (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto select = dyn_cast<SelectRowsOp>(argument.getOwner()->getParentOp());
+    if (!select)
+      break;
+    value = select.getInputs()[argument.getArgNumber()];
   }
+  return value;
+}
 
-  LogicalResult run() {
-    SmallVector<Operation *> work;
-    for (Operation &op : function.getBody().front())
-      if (isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, CrossEntropyOp, ByModalityOp>(op))
-        work.push_back(&op);
-    if (work.empty())
-      return success();
-    if (!function.getBody().hasOneBlock())
-      return function.emitError("a model function must be one block");
-    for (auto byModality : function.getOps<ByModalityOp>()) {
-      if (ids && ids != byModality.getModality())
-        return byModality.emitOpError(
-            "goes by other modalities than an earlier one of this function; a function has one base partition");
-      ids = byModality.getModality();
+Grouper::Grouper(func::FuncOp function) : function(function), b(function.getContext()) {
+  for (auto [i, modality] : llvm::enumerate(getModalities(function)))
+    modalityIndex[modality.getSymNameAttr()] = i;
+  for (BankOp bank : function->getParentOfType<ModuleOp>().getOps<BankOp>())
+    for (Attribute member : bank.getMembers())
+      for (Attribute variable : cast<ArrayAttr>(member))
+        bankOfVariable[variable] = FlatSymbolRefAttr::get(bank.getSymNameAttr());
+}
+
+LogicalResult Grouper::run() {
+  SmallVector<Operation *> work;
+  for (Operation &op : function.getBody().front())
+    if (isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, CrossEntropyOp, ByModalityOp, ExpertsOp, SelectRowsOp,
+            ChooseTokensOp, LimitCapacityOp, MeanRowsOp, ObserveOp>(op))
+      work.push_back(&op);
+  if (work.empty())
+    return success();
+  if (!function.getBody().hasOneBlock())
+    return function.emitError("a model function must be one block");
+  if (failed(findModalities()))
+    return failure();
+  live = findOrAddLive(function);
+  for (Operation *op : work) {
+    b.setInsertionPoint(op);
+    if (failed(groupAtTop(op)))
+      return failure();
+    op->erase();
+  }
+  return success();
+}
+
+/// A function has one base partition: that of its by_modality, wherever they stand.
+LogicalResult Grouper::findModalities() {
+  WalkResult walk = function.walk([&](ByModalityOp byModality) {
+    Value source = traceOut(byModality.getModality());
+    if (ids && ids != source) {
+      byModality.emitOpError(
+          "goes by other modalities than an earlier one of this function; a function has one base partition");
+      return WalkResult::interrupt();
     }
-    live = findOrAddLive(function);
-    for (Operation *op : work) {
-      b.setInsertionPoint(op);
-      if (auto byModality = dyn_cast<ByModalityOp>(op))
-        inlineCases(byModality);
-      else if (auto attention = dyn_cast<AttentionOp>(op))
-        groupAttention(attention);
-      else
-        groupWhole(op);
-      op->erase();
-    }
+    ids = source;
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+Value Grouper::makeTable(Location loc, Value ids, int64_t numGroups, int64_t rows) {
+  return GroupByOp::create(b, loc, GroupsType::get(b.getContext(), numGroups, rows, 0), ids, live);
+}
+Value Grouper::makeBase(Location loc, int64_t rows) {
+  return makeTable(loc, ids, ids ? modalityIndex.size() : 1, rows);
+}
+
+/// The bank that holds the variable, made on first use.
+FlatSymbolRefAttr Grouper::bankOf(FlatSymbolRefAttr variable) {
+  if (!variable)
+    return {};
+  FlatSymbolRefAttr &known = bankOfVariable[variable];
+  if (known)
+    return known;
+  OpBuilder::InsertionGuard guard(b);
+  VariableOp declaration = lookupVariable(function, variable);
+  b.setInsertionPointAfter(declaration);
+  auto name = b.getStringAttr("bank." + variable.getValue());
+  BankOp::create(b, declaration.getLoc(), name, b.getArrayAttr(b.getArrayAttr(variable)), LayoutAttr());
+  return known = FlatSymbolRefAttr::get(name);
+}
+
+Value Grouper::gather(Location loc, Value value, Value groups) {
+  auto type = withRows(value.getType(), cast<GroupsType>(groups.getType()).getBound());
+  return GatherRowsOp::create(b, loc, type, value, groups);
+}
+Value Grouper::combine(Location loc, Value value, Value groups) {
+  auto type = withRows(value.getType(), cast<GroupsType>(groups.getType()).getNumRows());
+  return CombineRowsOp::create(b, loc, type, value, groups, Value(), Value());
+}
+
+/// One operation of the function's block: its operands are gathered into the order of the base, its results combined.
+LogicalResult Grouper::groupAtTop(Operation *op) {
+  Location loc = op->getLoc();
+  IRMapping rowOrder;
+  if (auto attention = dyn_cast<AttentionOp>(op)) { // reads rows through its own table
+    int64_t rows = numRows(attention.getQuery());
+    Value documents = makeTable(loc, attention.getDocuments(), attention.getDocuments() ? rows : 1, rows);
+    groupAttention(attention, documents, rowOrder);
+    attention.replaceAllUsesWith(rowOrder.lookup(attention.getResult()));
     return success();
   }
-
-private:
-  func::FuncOp function;
-  OpBuilder b;
-  Value ids, live;
-  llvm::DenseMap<StringAttr, int64_t> modalityIndex;
-
-  Value makeTable(Location loc, Value ids, int64_t numGroups, int64_t rows) {
-    return GroupByOp::create(b, loc, GroupsType::get(b.getContext(), numGroups, rows, 0), ids, live);
-  }
-  Value makeBase(Location loc, int64_t rows) { return makeTable(loc, ids, ids ? modalityIndex.size() : 1, rows); }
-  static int64_t numGroups(Value groups) { return cast<GroupsType>(groups.getType()).getNumGroups(); }
-
-  /// The bank that holds the variable, made on first use.
-  FlatSymbolRefAttr bankOf(FlatSymbolRefAttr variable) {
-    if (!variable)
-      return {};
-    auto module = function->getParentOfType<ModuleOp>();
-    for (BankOp bank : module.getOps<BankOp>())
-      for (Attribute member : bank.getMembers())
-        if (llvm::is_contained(cast<ArrayAttr>(member), variable))
-          return FlatSymbolRefAttr::get(bank.getSymNameAttr());
-    OpBuilder::InsertionGuard guard(b);
-    VariableOp declaration = lookupVariable(function, variable);
-    b.setInsertionPointAfter(declaration);
-    auto name = b.getStringAttr("bank." + variable.getValue());
-    BankOp::create(b, declaration.getLoc(), name, b.getArrayAttr(b.getArrayAttr(variable)), LayoutAttr());
-    return FlatSymbolRefAttr::get(name);
-  }
-
-  /// The operation in slot order. `map` says which groups it covers; `values` has its operands in slot order.
-  void groupOne(Operation *op, Value groups, ArrayRef<int64_t> map, IRMapping &values) {
-    Location loc = op->getLoc();
-    auto mapAttr = b.getDenseI64ArrayAttr(map);
-    auto rangeZero = b.getDenseI64ArrayAttr({0});
-    if (auto linear = dyn_cast<LinearOp>(op)) {
-      Value product = GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(),
-                                              bankOf(linear.getWeightAttr()), rangeZero, mapAttr,
-                                              ValueRange(values.lookup(linear.getInput())), groups, ValueRange(),
-                                              linear.getPrecisionAttr())
-                          .getResult(0);
-      if (FlatSymbolRefAttr bias = bankOf(linear.getBiasAttr()))
-        product = GroupedBiasOp::create(b, loc, product.getType(), product, bias, mapAttr, groups);
-      values.map(linear.getResult(), product);
-    } else if (auto norm = dyn_cast<NormOp>(op)) {
-      int64_t width = norm.getHeads() * (norm.getKind() == NormKind::rms ? 1 : 2);
-      auto statistics = RankedTensorType::get({numRows(norm.getInput()), width}, b.getF32Type());
-      auto grouped =
-          GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(), values.lookup(norm.getInput()),
-                                bankOf(norm.getGainAttr()), bankOf(norm.getBiasAttr()), mapAttr, groups,
-                                norm.getEpsilonAttr(), norm.getHeadsAttr());
-      values.map(norm.getResult(), grouped.getResult());
-    } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-      values.map(embedding.getResult(),
-                 GroupedEmbeddingOp::create(b, loc, embedding.getType(), bankOf(embedding.getTableAttr()),
-                                            values.lookup(embedding.getTokens()), groups)
-                     .getResult());
-    } else if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
-      auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(),
-                                                   bankOf(loss.getHeadAttr()), values.lookup(loss.getInput()), groups,
-                                                   values.lookup(loss.getTargets()), loss.getZLossAttr(),
-                                                   PrecisionAttr());
-      values.map(loss.getResults(), grouped.getResults());
-    } else {
-      b.clone(*op, values);
-    }
-  }
-
-  Value gather(Location loc, Value value, Value groups) {
-    return GatherRowsOp::create(b, loc, value.getType(), value, groups);
-  }
-
-  /// An operation outside of by_modality: the same member in every group.
-  void groupWhole(Operation *op) {
-    Value base = makeBase(op->getLoc(), numRows(op->getOperand(0)));
-    IRMapping values;
+  int64_t rows = numRows(isa<ByModalityOp>(op) ? Value(cast<ByModalityOp>(op).getModality()) : op->getOperand(0));
+  RowSpace space{makeBase(loc, rows)};
+  RowCase whole{op->getBlock(), SmallVector<int64_t>(space.numGroups(), 0), {}};
+  auto bring = [&](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    bool isRows = type && type.getRank() >= 1 && type.getDimSize(0) == rows;
+    if (isRows && !whole.values.contains(value))
+      whole.values.map(value, gather(loc, value, space.groups));
+  };
+  if (!isa<ByModalityOp>(op)) // whose modalities are the base
     for (Value operand : op->getOperands())
-      values.map(operand, gather(op->getLoc(), operand, base));
-    groupOne(op, base, SmallVector<int64_t>(numGroups(base), 0), values);
-    for (Value result : op->getResults())
-      result.replaceAllUsesWith(CombineRowsOp::create(b, op->getLoc(), result.getType(), values.lookup(result), base,
-                                                       Value(), Value()));
+      if (!(isa<ChooseTokensOp, LimitCapacityOp, MeanRowsOp>(op) && findField(function, Field::document) == operand))
+        bring(operand);
+  op->walk([&](Operation *inner) { // what cases of by_modality see from above
+    for (Value operand : inner->getOperands())
+      if (inner != op && !op->isAncestor(operand.getParentBlock()->getParentOp()))
+        bring(operand);
+  });
+  if (failed(groupOne(op, space, whole)))
+    return failure();
+  for (Value result : op->getResults())
+    result.replaceAllUsesWith(combine(loc, whole.values.lookup(result), space.groups));
+  return success();
+}
+
+/// The operation in slot order; `rows.values` has its operands and gets its results.
+LogicalResult Grouper::groupOne(Operation *op, const RowSpace &space, RowCase &rows) {
+  Location loc = op->getLoc();
+  auto mapAttr = b.getDenseI64ArrayAttr(rows.map);
+  if (auto byModality = dyn_cast<ByModalityOp>(op))
+    return inlineModalities(byModality, space, rows);
+  if (auto experts = dyn_cast<ExpertsOp>(op))
+    return emitExperts(Routed(experts, &rows), space);
+  if (auto select = dyn_cast<SelectRowsOp>(op))
+    return emitSelection(select, space, rows);
+  if (auto attention = dyn_cast<AttentionOp>(op)) {
+    FailureOr<Value> documents = documentsIn(space, attention.getDocuments(), op);
+    if (failed(documents))
+      return failure();
+    groupAttention(attention, *documents, rows.values);
+    return success();
   }
-
-  void groupAttention(AttentionOp op) {
-    Location loc = op.getLoc();
-    int64_t rows = numRows(op.getQuery());
-    Value documents = makeTable(loc, op.getDocuments(), op.getDocuments() ? rows : 1, rows);
-    auto logSumExp = RankedTensorType::get({rows, static_cast<int64_t>(op.getHeads())}, b.getF32Type());
-    FloatAttr scale = op.getScaleAttr();
-    if (!scale)
-      scale = b.getF64FloatAttr(1 / std::sqrt(double(numColumns(op.getQuery())) / op.getHeads()));
-    auto grouped = GroupedAttentionOp::create(b, loc, op.getType(), logSumExp, op.getMaskAttr(), op.getQuery(),
-                                              op.getKey(), op.getValue(), documents, op.getOrder(), op.getSpan(),
-                                              op.getHeadsAttr(), op.getKvHeadsAttr(), scale);
-    op.replaceAllUsesWith(grouped.getResult());
+  if (auto observe = dyn_cast<ObserveOp>(op)) {
+    CountChosenOp::create(b, loc, observe.getNameAttr(), rows.values.lookup(observe.getChosen()), space.groups,
+                          mapAttr);
+    return success();
   }
+  auto withScope = [&](auto typed) -> LogicalResult {
+    Value over;
+    if (Value documents = typed.getDocuments()) {
+      FailureOr<Value> table = documentsIn(space, documents, op);
+      if (failed(table))
+        return failure();
+      over = *table;
+    }
+    auto scoped = cast<decltype(typed)>(b.clone(*op, rows.values));
+    scoped.getDocumentsMutable().clear();
+    scoped.getGroupsMutable().assign(space.groups);
+    scoped.setMapAttr(mapAttr);
+    if (over)
+      scoped.getOverMutable().assign(over);
+    return success();
+  };
+  if (auto choose = dyn_cast<ChooseTokensOp>(op))
+    return withScope(choose);
+  if (auto limit = dyn_cast<LimitCapacityOp>(op))
+    return withScope(limit);
+  if (auto mean = dyn_cast<MeanRowsOp>(op))
+    return withScope(mean);
+  if (isa<EmbeddingOp, LinearOp, NormOp, CrossEntropyOp>(op))
+    groupWeights(op, space, rows);
+  else
+    b.clone(*op, rows.values);
+  return success();
+}
 
-  /// One branch per case: values from above are split, what the cases yield is merged.
-  void inlineCases(ByModalityOp op) {
-    Location loc = op.getLoc();
-    Value base = makeBase(loc, numRows(op.getModality()));
-    SmallVector<int64_t> owner(numGroups(base));
-    for (auto [i, names] : llvm::enumerate(op.getCases()))
-      for (auto name : cast<ArrayAttr>(names).getAsRange<FlatSymbolRefAttr>())
-        owner[modalityIndex.lookup(name.getAttr())] = i;
-
-    size_t numCases = op.getBodies().size();
-    SmallVector<IRMapping> values(numCases);
-    llvm::SetVector<Value> captured;
-    for (Region &body : op.getBodies())
-      body.walk([&](Operation *inner) {
-        for (Value operand : inner->getOperands())
-          if (!body.isAncestor(operand.getParentRegion()))
-            captured.insert(operand);
-      });
-    for (Value value : captured) {
-      auto type = dyn_cast<RankedTensorType>(value.getType());
-      bool isRows = type && type.getRank() >= 1 && type.getDimSize(0) == numRows(op.getModality());
-      Value inSlots = isRows ? gather(loc, value, base) : value;
-      SplitGroupsOp split;
-      if (isRows && type.getRank() == 2 && numCases > 1)
-        split = SplitGroupsOp::create(b, loc, SmallVector<Type>(numCases, type), inSlots, base,
-                                      b.getDenseI64ArrayAttr(owner));
-      for (size_t i = 0; i < numCases; ++i)
-        values[i].map(value, split ? split.getResult(i) : inSlots);
-    }
-    SmallVector<SmallVector<Value>> yielded(op.getNumResults());
-    for (auto [i, body] : llvm::enumerate(op.getBodies())) {
-      SmallVector<int64_t> map;
-      for (int64_t which : owner)
-        map.push_back(which == static_cast<int64_t>(i) ? 0 : -1);
-      for (Operation &inner : body.front().without_terminator())
-        groupOne(&inner, base, map, values[i]);
-      for (auto [result, value] : llvm::enumerate(body.front().getTerminator()->getOperands()))
-        yielded[result].push_back(values[i].lookup(value));
-    }
-    for (auto [result, branches] : llvm::zip(op.getResults(), yielded)) {
-      Value merged = branches[0];
-      if (numCases > 1)
-        merged = MergeGroupsOp::create(b, loc, result.getType(), branches, base, b.getDenseI64ArrayAttr(owner));
-      result.replaceAllUsesWith(CombineRowsOp::create(b, loc, result.getType(), merged, base, Value(), Value()));
-    }
+/// Operations that name variables: banks, and the groups that meet them.
+void Grouper::groupWeights(Operation *op, const RowSpace &space, RowCase &rows) {
+  Location loc = op->getLoc();
+  IRMapping &values = rows.values;
+  Value groups = space.groups;
+  auto mapAttr = b.getDenseI64ArrayAttr(rows.map);
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    Value product =
+        GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(), bankOf(linear.getWeightAttr()),
+                                b.getDenseI64ArrayAttr({0}), mapAttr, ValueRange(values.lookupOrDefault(linear.getInput())),
+                                groups, ValueRange(), linear.getPrecisionAttr())
+            .getResult(0);
+    if (FlatSymbolRefAttr bias = bankOf(linear.getBiasAttr()))
+      product = GroupedBiasOp::create(b, loc, product.getType(), product, bias, mapAttr, groups);
+    values.map(linear.getResult(), product);
+  } else if (auto norm = dyn_cast<NormOp>(op)) {
+    int64_t width = norm.getHeads() * (norm.getKind() == NormKind::rms ? 1 : 2);
+    auto statistics = RankedTensorType::get({numRows(norm.getInput()), width}, b.getF32Type());
+    auto grouped =
+        GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(), values.lookupOrDefault(norm.getInput()),
+                              bankOf(norm.getGainAttr()), bankOf(norm.getBiasAttr()), mapAttr, groups,
+                              norm.getEpsilonAttr(), norm.getHeadsAttr());
+    values.map(norm.getResult(), grouped.getResult());
+  } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
+    values.map(embedding.getResult(), GroupedEmbeddingOp::create(b, loc, embedding.getType(),
+                                                                 bankOf(embedding.getTableAttr()),
+                                                                 values.lookup(embedding.getTokens()), groups)
+                                          .getResult());
+  } else if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
+    auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(),
+                                                 bankOf(loss.getHeadAttr()), values.lookup(loss.getInput()), groups,
+                                                 values.lookup(loss.getTargets()), loss.getZLossAttr(),
+                                                 PrecisionAttr());
+    values.map(loss.getResults(), grouped.getResults());
   }
-};
+}
 
+void Grouper::groupAttention(AttentionOp op, Value documents, IRMapping &values) {
+  auto logSumExp = RankedTensorType::get({numRows(op.getQuery()), int64_t(op.getHeads())}, b.getF32Type());
+  FloatAttr scale = op.getScaleAttr();
+  if (!scale)
+    scale = b.getF64FloatAttr(1 / std::sqrt(double(numColumns(op.getQuery())) / op.getHeads()));
+  auto inSlots = [&](Value value) { return value ? values.lookupOrDefault(value) : Value(); };
+  auto grouped = GroupedAttentionOp::create(b, op.getLoc(), op.getType(), logSumExp, op.getMaskAttr(),
+                                            inSlots(op.getQuery()), inSlots(op.getKey()), inSlots(op.getValue()),
+                                            documents, inSlots(op.getOrder()), inSlots(op.getSpan()), op.getHeadsAttr(),
+                                            op.getKvHeadsAttr(), scale);
+  values.map(op.getResult(), grouped.getResult());
+}
+
+/// The table of documents over the rows of a space, in ascending order inside each; without ids all rows are one.
+FailureOr<Value> Grouper::documentsIn(const RowSpace &space, Value documents, Operation *user) {
+  Location loc = user->getLoc();
+  if (!space.outer) {
+    if (cast<GroupsType>(space.groups.getType()).isSelection())
+      return user->emitOpError("goes by documents inside of an expert, where a row may stand several times; compute it "
+                               "before motley.experts and pass it as an input");
+    Value table = makeTable(loc, documents, documents ? space.bound() : 1, space.bound());
+    if (!ids) // the base has the rows in their own order
+      return table;
+    auto type = cast<GroupsType>(table.getType());
+    return ReindexOp::create(b, loc, type, table, space.groups).getResult();
+  }
+  Value outside = documents ? space.argumentOf.lookupOrNull(documents) : Value();
+  if (documents && !outside)
+    return user->emitOpError("takes documents that are computed inside of motley.select_rows; pass the field as an "
+                             "input");
+  FailureOr<Value> table = documentsIn(*space.outer, outside, user);
+  if (failed(table))
+    return failure();
+  auto type = GroupsType::get(b.getContext(), cast<GroupsType>(table->getType()).getNumGroups(), space.bound(), 0);
+  return ReindexOp::create(b, loc, type, *table, space.groups).getResult();
+}
+
+namespace {
 struct GroupModalities : motley::impl::GroupModalitiesBase<GroupModalities> {
   void runOnOperation() override {
     for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
@@ -225,5 +291,4 @@ struct GroupModalities : motley::impl::GroupModalitiesBase<GroupModalities> {
         return signalPassFailure();
   }
 };
-
 } // namespace

@@ -24,6 +24,10 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
     SmallVector<GatherRowsOp> gathers(function.getOps<GatherRowsOp>());
     SmallVector<CombineRowsOp> combines(function.getOps<CombineRowsOp>());
     llvm::SmallSetVector<Value, 2> bases;
+    // Tables that were chosen name rows by where the base put them: they stay as they are.
+    auto isChosen = [](auto op) { return cast<GroupsType>(op.getGroups().getType()).isSelection(); };
+    llvm::erase_if(gathers, isChosen);
+    llvm::erase_if(combines, isChosen);
     for (GatherRowsOp gather : gathers)
       bases.insert(gather.getGroups());
     for (CombineRowsOp combine : combines)
@@ -92,7 +96,15 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
       b.setInsertionPointAfter(table->isBeforeInBlock(last) ? last : table.getOperation());
       auto reindexed =
           ReindexOp::create(b, table.getLoc(), table.getGroups().getType(), table.getGroups(), base.getGroups());
-      table.getGroups().replaceAllUsesExcept(reindexed, reindexed);
+      table.getGroups().replaceUsesWithIf(reindexed, [&](OpOperand &use) {
+        auto other = dyn_cast<ReindexOp>(use.getOwner()); // of a scope inside: it goes by the base already
+        return !other || other.getInto() != base.getGroups();
+      });
+      for (ReindexOp other : llvm::make_early_inc_range(getOperation().getOps<ReindexOp>()))
+        if (other != reindexed && other.getGroups() == table.getGroups() && other.getInto() == base.getGroups()) {
+          other.replaceAllUsesWith(reindexed.getResult());
+          other.erase();
+        }
     }
   }
 

@@ -4,6 +4,41 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ImportUserMath : Pass<"motley-import-user-math", "::mlir::func::FuncOp"> {
+  let summary = "a user's own mathematics on rows becomes motley.map, row_sum and row_broadcast";
+  let description = [{
+    Structured linalg operations on tensors [R, D] and [R] of f32 (generic, map, elementwise, fill, broadcast, reduce, named ones),
+    and elementwise operations of arith and math on such tensors. Loops that are parallel become one motley.map; a sum over
+    columns becomes row_sum of it; a tensor [R] in a loop over columns is broadcast. Conditions (tensors of i1) move into the map that
+    selects by them, powers with a constant exponent become products or exp of a logarithm, and a map that one other map reads moves
+    into it. An operation that reads or moves other rows, or that has no kernel and no derivative, is an error at its line.
+
+    ```mlir
+    %e = tensor.empty() : tensor<64x32xf32>
+    %y = linalg.generic {indexing_maps = [affine_map<(r, d) -> (r, d)>, affine_map<(r, d) -> (r, d)>], iterator_types = ["parallel", "parallel"]}
+        ins(%x : tensor<64x32xf32>) outs(%e : tensor<64x32xf32>) {
+    ^bb0(%a: f32, %out: f32):
+      %z = arith.constant 0.0 : f32
+      %m = arith.maximumf %a, %z : f32
+      %s = arith.mulf %m, %m : f32
+      linalg.yield %s : f32
+    } -> tensor<64x32xf32>
+    ```
+    becomes
+    ```mlir
+    %y = motley.map (%x) : (tensor<64x32xf32>) -> tensor<64x32xf32> {
+    ^bb0(%a: f32):
+      %z = arith.constant 0.0 : f32
+      %m = arith.maximumf %a, %z : f32
+      %s = arith.mulf %m, %m : f32
+      motley.yield %s : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [Statistic<"numImported", "num-imported", "Number of upstream operations replaced">];
+}
+
 def GroupModalities : Pass<"motley-group-modalities", "::mlir::ModuleOp"> {
   let summary = "makes groups and banks explicit, and inlines the cases of by_modality";
   let description = [{
@@ -152,6 +187,45 @@ def FuseGroupedMatmul : Pass<"motley-fuse-grouped-matmul", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numBranches", "num-branches", "Number of merges of branches removed">,
                     Statistic<"numSiblings", "num-siblings", "Number of sibling products removed">];
+}
+
+def SetPrecision : Pass<"motley-set-precision", "::mlir::ModuleOp"> {
+  let summary = "says what products round their operands to";
+  let description = [{
+    Products without a precision of their own (routers have one) get that of the module, `motley.precision`. Tensors stay f32, and so do
+    parameters, moments, gradients, norms, softmax and losses: a kernel rounds the operands of a product as it reads them, and
+    sums in f32. Runs before differentiation: a product's adjoints have its precision.
+
+    ```mlir
+    module attributes {motley.precision = #motley.precision<bf16>} {
+      %t = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
+    ```
+    becomes
+    ```mlir
+      %t = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g precision bf16 : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
+    ```
+  }];
+}
+
+def FuseGatherCombine : Pass<"motley-fuse-gather-combine", "::mlir::func::FuncOp"> {
+  let summary = "products read chosen rows where they lie, and combining adds what waits for it";
+  let description = [{
+    A gather by a selection that only products read, over that selection, vanishes into them: they read through its rows. The sum of
+    combined rows and another tensor becomes the `plus` of the combine.
+
+    ```mlir
+    %s = motley.gather_rows %x by %t : (tensor<64x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<72x32xf32>
+    %h = motley.grouped_matmul @up ranges [0] map [0, 1, 2, 3, 4, 5, 6, 7] (%s) by %t : (tensor<72x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<72x48xf32>
+    ```
+    becomes
+    ```mlir
+    %h = motley.grouped_matmul @up ranges [0] map [0, 1, 2, 3, 4, 5, 6, 7] (%x) gathered by %t : (tensor<64x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<72x48xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numGathers", "gathers", "Gathers that products took over">,
+    Statistic<"numSums", "sums", "Sums that a combine took over">
+  ];
 }
 
 def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {

@@ -1,5 +1,6 @@
 // The table of contents of the compiler: above each pass, what holds after it.
 #include "passes/Pipelines.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -7,11 +8,13 @@ using namespace mlir;
 using namespace mlir::motley;
 
 void mlir::motley::registerDialects(DialectRegistry &registry) {
-  registry.insert<MotleyDialect, plan::PlanDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect,
-                  memref::MemRefDialect, tensor::TensorDialect>();
+  registry.insert<MotleyDialect, plan::PlanDialect, arith::ArithDialect, func::FuncDialect,
+                  linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect, tensor::TensorDialect>();
 }
 
 void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
+  // Of upstream operations on tensors only those that every pass knows are left.
+  manager.addNestedPass<func::FuncOp>(createImportUserMath());
   // Groups and banks are explicit; no operation names a variable.
   manager.addPass(createGroupModalities());
   // One table per distinct partition, at the start of the step.
@@ -20,12 +23,16 @@ void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
   manager.addPass(createCSEPass());
   // No activation is permuted, fields of the rows once.
   manager.addNestedPass<func::FuncOp>(createKeepGroupedOrder());
+  // Products say what they round their operands to.
+  manager.addPass(createSetPrecision());
   // Init, eval, accumulate and update instead of the loss function.
   manager.addPass(createDeriveFunctions());
   // Accumulate writes the gradients of its banks.
   manager.addNestedPass<func::FuncOp>(createDifferentiate());
   // Equal siblings are one operation over all groups, one bank.
   manager.addPass(createFuseGroupedMatmul());
+  // Products read chosen rows where they lie.
+  manager.addNestedPass<func::FuncOp>(createFuseGatherCombine());
   // Elementwise operations sit in the products that feed them.
   manager.addNestedPass<func::FuncOp>(createFuseEpilogue());
   // The contract of level 2 is checked.
