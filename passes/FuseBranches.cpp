@@ -127,7 +127,7 @@ private:
 
   static bool isRowOperation(Operation *op) {
     return op->hasTrait<OpTrait::Elementwise>() ||
-           isa<RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
+           isa<MapOp, RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
            (isa<GroupedMatmulOp>(op) && cast<GroupedMatmulOp>(op).getEpilogue().empty());
   }
   /// Attributes that name weights; the rest must be equal.
@@ -146,6 +146,9 @@ private:
         if (!other || (!namesWeights(attr.getName()) && other != attr.getValue()))
           return false;
       }
+      for (auto [a, c] : llvm::zip(op->getRegions(), first->getRegions()))
+        if (!OperationEquivalence::isRegionEquivalentTo(&a, &c, OperationEquivalence::IgnoreLocations))
+          return false;
       for (auto [a, c] : llvm::zip(op->getOperands(), first->getOperands()))
         if (a.getType() != c.getType() || (!isa<RankedTensorType>(a.getType()) && a != c))
           return false;
@@ -181,7 +184,7 @@ private:
       values.map(ops[0]->getOperand(i), operand);
     }
     placeBehind(branches);
-    Operation *merged = b.insert(ops[0]->cloneWithoutRegions());
+    Operation *merged = b.insert(ops[0]->clone());
     for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i)
       merged->setOperand(i, values.lookup(ops[0]->getOperand(i)));
     SmallVector<Location> locations;

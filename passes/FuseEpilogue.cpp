@@ -13,11 +13,15 @@ using namespace mlir::motley;
 namespace {
 
 bool isElementwise(Operation *op) {
+  if (isa<MapOp>(op))
+    return true;
   return op->hasTrait<OpTrait::Elementwise>() && op->getNumResults() == 1 && op->getNumRegions() == 0 &&
          isa<RankedTensorType>(op->getResult(0).getType());
 }
-/// Cheap enough to compute twice instead of storing it.
+/// Cheap enough to compute twice instead of storing it. A map of one tensor is an activation of the user's own.
 bool isActivation(Operation *op) {
+  if (auto map = dyn_cast_if_present<MapOp>(op))
+    return map.getInputs().size() == 1 && map.getNumResults() == 1;
   return isa_and_nonnull<SiluOp, SiluSlopeOp, GeluOp, GeluSlopeOp, ReluOp, ReluSlopeOp>(op);
 }
 
@@ -47,10 +51,8 @@ public:
       } else if (isElementwise(op) && op->getResult(0).getType() == type && isSamePhase(op) && joins(op)) {
         for (Value operand : op->getOperands())
           materialise(operand);
-        Operation *scalar = b.clone(*op, scalars);
-        scalar->getResult(0).setType(b.getF32Type());
-        scalars.map(op->getResult(0), scalar->getResult(0));
-        inside.push_back(op->getResult(0));
+        cloneInside(op);
+        inside.append(op->result_begin(), op->result_end());
         ++numFused;
       }
     }
@@ -97,7 +99,7 @@ private:
     auto isKept = [&](Value operand) {
       return operand.getDefiningOp<GroupedMatmulOp>() || isRecomputed(operand);
     };
-    return op && (isActivation(op) || isa<arith::MulFOp>(op)) && llvm::all_of(op->getOperands(), isKept);
+    return op && (isActivation(op) || isa<arith::MulFOp, MapOp>(op)) && llvm::all_of(op->getOperands(), isKept);
   }
   /// Something that the region can have: a value inside, a splat, a tensor known before, or an activation of one.
   bool isAvailable(Value value) const {
@@ -109,6 +111,23 @@ private:
   bool joins(Operation *op) const {
     return llvm::any_of(op->getOperands(), [&](Value operand) { return isInside(operand); }) &&
            llvm::all_of(op->getOperands(), [&](Value operand) { return isAvailable(operand); });
+  }
+
+  /// The operation on scalars, or the region of a map; the operands are inside.
+  void cloneInside(Operation *op) {
+    if (auto map = dyn_cast<MapOp>(op)) {
+      IRMapping values;
+      for (auto [argument, input] : llvm::zip(map.getBody().getArguments(), map.getInputs()))
+        values.map(argument, scalars.lookup(input));
+      for (Operation &part : map.getBody().front().without_terminator())
+        b.clone(part, values);
+      for (auto [result, value] : llvm::zip(map.getResults(), map.getBody().front().getTerminator()->getOperands()))
+        scalars.map(result, values.lookup(value));
+      return;
+    }
+    Operation *scalar = b.clone(*op, scalars);
+    scalar->getResult(0).setType(b.getF32Type());
+    scalars.map(op->getResult(0), scalar->getResult(0));
   }
 
   /// Gives the operand a scalar inside.
@@ -129,9 +148,7 @@ private:
     if (Operation *op = operand.getDefiningOp(); isActivation(op) || isRecomputed(operand)) {
       for (Value inner : op->getOperands())
         materialise(inner);
-      Operation *scalar = b.clone(*op, scalars);
-      scalar->getResult(0).setType(b.getF32Type());
-      scalars.map(operand, scalar->getResult(0));
+      cloneInside(op);
       return;
     }
     extras.push_back(operand);
@@ -143,7 +160,7 @@ private:
   bool leaves(Value value) const {
     return llvm::any_of(value.getUsers(), [&](Operation *user) {
       return user != product && !llvm::is_contained(rowSums, user) &&
-             !(user->getNumResults() == 1 && isInside(user->getResult(0)));
+             llvm::none_of(user->getResults(), [&](Value result) { return isInside(result); });
     });
   }
 
@@ -176,9 +193,12 @@ private:
       value.replaceAllUsesWith(result);
     for (auto [sum, panels] : llvm::zip(rowSums, fused.getResults().drop_front(replaced.size())))
       sum.getInputMutable().set(panels);
-    for (Value value : llvm::reverse(inside))
-      if (Operation *op = value.getDefiningOp(); op && op != product)
-        op->erase();
+    llvm::SmallSetVector<Operation *, 8> fusedOps;
+    for (Value value : inside)
+      if (Operation *op = value.getDefiningOp(); op != product)
+        fusedOps.insert(op);
+    for (Operation *op : llvm::reverse(fusedOps))
+      op->erase();
     product.erase();
   }
 };
