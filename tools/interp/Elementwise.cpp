@@ -128,7 +128,8 @@ static LogicalResult compareFloats(arith::CmpFOp op, Frame &frame) {
   const Tensor &a = frame.tensor(op.getLhs()), &b = frame.tensor(op.getRhs());
   Tensor result = Tensor::ofInts(commonShape(op, frame));
   for (int64_t i = 0; i < result.numElements(); ++i)
-    result.ints[i] = compare(op.getPredicate(), a.floatAt(i), b.floatAt(i));
+    if (!isDead(a.floatAt(i)) && !isDead(b.floatAt(i)))
+      result.ints[i] = compare(op.getPredicate(), a.floatAt(i), b.floatAt(i));
   return setResult(op, frame, std::move(result));
 }
 
@@ -173,8 +174,8 @@ static LogicalResult fusedMultiplyAdd(math::FmaOp op, Frame &frame) {
 
 static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 static double normalCumulative(double x) { return (1 + std::erf(x * M_SQRT1_2)) / 2; }
-static double maximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? kDeadFloat : std::max(a, b); }
-static double minimum(double a, double b) { return std::isnan(a) || std::isnan(b) ? kDeadFloat : std::min(a, b); }
+static double maximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? a + b : std::max(a, b); }
+static double minimum(double a, double b) { return std::isnan(a) || std::isnan(b) ? a + b : std::min(a, b); }
 
 static std::optional<LogicalResult> evaluateUnary(Operation *op, Frame &frame) {
   using Result = std::optional<LogicalResult>;
@@ -184,6 +185,7 @@ static std::optional<LogicalResult> evaluateUnary(Operation *op, Frame &frame) {
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case<SiluOp>(apply([](double x) { return x * sigmoid(x); }))
       .Case<SiluSlopeOp>(apply([](double x) { return sigmoid(x) * (1 + x * (1 - sigmoid(x))); }))
+      .Case<SigmoidOp>(apply(sigmoid))
       .Case<GeluOp>(apply([](double x) { return x * normalCumulative(x); }))
       .Case<GeluSlopeOp>(
           apply([](double x) { return normalCumulative(x) + x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI); }))

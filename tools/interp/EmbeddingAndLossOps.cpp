@@ -59,16 +59,29 @@ LogicalResult evaluate(GroupedEmbeddingBackwardOp op, Frame &frame) {
   return success();
 }
 
+namespace {
+/// The matrix [numInputs, vocabulary] that makes logits, in the precision of the products with it.
+struct OutputHead {
+  OutputHead(const std::vector<double> &matrix, int64_t numInputs, Precision precision)
+      : numInputs(numInputs), vocabulary(matrix.size() / numInputs), precision(precision), weight(matrix, precision) {}
+
+  int64_t numInputs, vocabulary;
+  Precision precision;
+  Rounded weight;
+};
+} // namespace
+
 /// Both losses of a row; 0 where it has no target.
-static LogicalResult setLosses(Operation *op, const Tensor &input, const std::vector<double> &head,
-                               const Tensor &targets, int64_t row, double zLoss, Tensor &crossEntropy, Tensor &z) {
-  int64_t numInputs = input.rowSize(), vocabulary = head.size() / numInputs, target = targets.ints[row];
-  if (failed(checkId(op, "target", target, row, -1, vocabulary)))
+static LogicalResult setLosses(Operation *op, const Tensor &input, const OutputHead &head, const Tensor &targets,
+                               int64_t row, double zLoss, Tensor &crossEntropy, Tensor &z) {
+  int64_t target = targets.ints[row];
+  if (failed(checkId(op, "target", target, row, -1, head.vocabulary)))
     return failure();
   crossEntropy.floats[row] = z.floats[row] = 0;
   if (target < 0)
     return success();
-  LossRow loss = computeLoss(input.row(row), head, numInputs, vocabulary, target, zLoss);
+  LossRow loss = computeLoss(Rounded(input.row(row), head.numInputs, head.precision).data(), head.weight,
+                             head.numInputs, head.vocabulary, target, zLoss);
   crossEntropy.floats[row] = loss.crossEntropy;
   z.floats[row] = loss.zLoss;
   return success();
@@ -77,9 +90,11 @@ static LogicalResult setLosses(Operation *op, const Tensor &input, const std::ve
 LogicalResult evaluate(CrossEntropyOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput()), &targets = frame.tensor(op.getTargets());
   Tensor crossEntropy = Tensor::ofFloats({input.numRows()}), z = Tensor::ofFloats({input.numRows()});
+  OutputHead head(parameter(frame, op.getHeadAttr()), input.rowSize(),
+                  precisionOf(std::nullopt, modulePrecision(op), frame));
   for (int64_t r = 0; r < input.numRows(); ++r)
-    if (frame.isLive(r) && failed(setLosses(op, input, parameter(frame, op.getHeadAttr()), targets, r,
-                                            op.getZLoss().convertToDouble(), crossEntropy, z)))
+    if (frame.isLive(r) &&
+        failed(setLosses(op, input, head, targets, r, op.getZLoss().convertToDouble(), crossEntropy, z)))
       return failure();
   frame.set(op.getCe(), std::move(crossEntropy));
   frame.set(op.getZ(), std::move(z));
@@ -89,9 +104,10 @@ LogicalResult evaluate(CrossEntropyOp op, Frame &frame) {
 LogicalResult evaluate(GroupedCrossEntropyOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput()), &targets = frame.tensor(op.getTargets());
   Tensor crossEntropy = Tensor::ofFloats({input.numRows()}), z = Tensor::ofFloats({input.numRows()});
+  OutputHead head(parameter(frame, op, op.getBankAttr(), 0, 0), input.rowSize(),
+                  precisionOf(op.getPrecision(), Precision::f32, frame));
   for (int64_t r = 0; r < frame.groups(op.getGroups()).numLive(); ++r)
-    if (failed(setLosses(op, input, parameter(frame, op, op.getBankAttr(), 0, 0), targets, r,
-                         op.getZLoss().convertToDouble(), crossEntropy, z)))
+    if (failed(setLosses(op, input, head, targets, r, op.getZLoss().convertToDouble(), crossEntropy, z)))
       return failure();
   frame.set(op.getCe(), std::move(crossEntropy));
   frame.set(op.getZ(), std::move(z));
@@ -101,9 +117,10 @@ LogicalResult evaluate(GroupedCrossEntropyOp op, Frame &frame) {
 LogicalResult evaluate(GroupedCrossEntropyBackwardOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput()), &targets = frame.tensor(op.getTargets());
   const Tensor &dce = frame.tensor(op.getDce()), &dz = frame.tensor(op.getDz());
-  const std::vector<double> &head = parameter(frame, op, op.getBankAttr(), 0, 0);
+  Precision precision = precisionOf(op.getPrecision(), Precision::f32, frame);
+  OutputHead head(parameter(frame, op, op.getBankAttr(), 0, 0), input.rowSize(), precision);
   std::vector<double> &dhead = gradient(frame, op, op.getBankAttr(), 0, 0);
-  int64_t numInputs = input.rowSize(), vocabulary = head.size() / numInputs;
+  int64_t numInputs = head.numInputs, vocabulary = head.vocabulary;
   double zLoss = op.getZLoss().convertToDouble();
   Tensor crossEntropy = Tensor::ofFloats({input.numRows()}), z = Tensor::ofFloats({input.numRows()});
   Tensor dinput = Tensor::ofFloats(input.shape);
@@ -117,15 +134,17 @@ LogicalResult evaluate(GroupedCrossEntropyBackwardOp op, Frame &frame) {
     std::fill_n(dinput.row(r), numInputs, 0.0);
     if (target < 0)
       continue;
-    LossRow loss = computeLoss(input.row(r), head, numInputs, vocabulary, target, zLoss);
+    Rounded x(input.row(r), numInputs, precision);
+    LossRow loss = computeLoss(x.data(), head.weight, numInputs, vocabulary, target, zLoss);
     crossEntropy.floats[r] = loss.crossEntropy;
     z.floats[r] = loss.zLoss;
     std::vector<double> dlogits = std::move(loss.softmax);
     for (double &dlogit : dlogits)
       dlogit *= dce.floats[r] + 2 * zLoss * loss.logSumExp * dz.floats[r];
     dlogits[target] -= dce.floats[r];
-    addTransposedProduct(dlogits.data(), head, numInputs, vocabulary, dinput.row(r));
-    addOuter(input.row(r), dlogits.data(), numInputs, vocabulary, dhead);
+    Rounded dy(dlogits, precision);
+    addTransposedProduct(dy.data(), head.weight, numInputs, vocabulary, dinput.row(r));
+    addOuter(x.data(), dy.data(), numInputs, vocabulary, dhead);
   }
   frame.set(op.getCe(), std::move(crossEntropy));
   frame.set(op.getZ(), std::move(z));

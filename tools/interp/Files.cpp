@@ -66,20 +66,44 @@ static Tensor ofList(const std::vector<int64_t> &values) {
   return tensor;
 }
 
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+static void addTable(const GroupTable &groups, NamedTensors &files) {
+  files.push_back({".row", ofList(groups.row)});
+  files.push_back({".offset", ofList(groups.offset)});
+  std::vector<int64_t> begin = {0}, slot, inverse;
+  for (const std::vector<int64_t> &slots : groups.inverse) {
+    llvm::append_range(slot, slots);
+    begin.push_back(slot.size());
+    inverse.push_back(slots.empty() ? -1 : slots.front());
+  }
+  if (groups.isSelection) {
+    files.push_back({".begin", ofList(begin)});
+    files.push_back({".slot", ofList(slot)});
+  } else {
+    files.push_back({".inverse", ofList(inverse)});
+  }
+}
+
 llvm::Error writeResults(StringRef directory, ArrayRef<RuntimeValue> results) {
   for (auto [index, value] : llvm::enumerate(results)) {
-    std::vector<std::pair<std::string, Tensor>> files;
+    NamedTensors files;
     if (value.isTensor()) {
       files.push_back({"", value.getTensor()});
     } else {
-      files.push_back({".row", ofList(value.getGroups().row)});
-      files.push_back({".offset", ofList(value.getGroups().offset)});
-      files.push_back({".inverse", ofList(value.getGroups().inverse)});
+      addTable(value.getGroups(), files);
     }
     for (const auto &[suffix, tensor] : files)
       if (llvm::Error failed = writeNpy(fileIn(directory, "results", llvm::Twine(index) + suffix), tensor))
         return failed;
   }
+  return llvm::Error::success();
+}
+
+llvm::Error writeObservations(StringRef directory, ArrayRef<Observation> observations) {
+  for (const Observation &observation : observations)
+    if (llvm::Error failed = writeNpy(fileIn(directory, "chosen", observation.name), observation.counts))
+      return failed;
   return llvm::Error::success();
 }
 

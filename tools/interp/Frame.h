@@ -9,9 +9,20 @@
 
 namespace mlir::motley::interp {
 
+/// Which rows are live where we stand (level 1): below the function's live count, in the case of by_modality, among the slots of
+/// an expert or of select_rows. At level 2 liveness is in the tables, and in the values: dead rows hold dead elements.
+struct LiveRows {
+  /// Rows from here on are dead.
+  std::optional<int64_t> end;
+  /// Unless empty, only these rows are live.
+  std::vector<bool> among;
+
+  bool contains(int64_t row) const { return (!end || row < *end) && (among.empty() || among[row]); }
+};
+
 class Frame {
 public:
-  Frame(Interpreter &interpreter, std::optional<int64_t> numLive) : interpreter(interpreter), numLive(numLive) {}
+  Frame(Interpreter &interpreter, std::optional<int64_t> numLive) : interpreter(interpreter), live{numLive, {}} {}
 
   void set(Value value, RuntimeValue content) { values[value] = std::move(content); }
   const RuntimeValue &get(Value value) const { return values.find(value)->second; }
@@ -20,18 +31,19 @@ public:
   double floatScalar(Value value) const { return tensor(value).floats.front(); }
   int64_t intScalar(Value value) const { return tensor(value).ints.front(); }
 
-  /// Whether a row is live where we stand: below the function's live count (level 1), and in the case of by_modality.
-  bool isLive(int64_t row) const { return (!numLive || row < *numLive) && (caseRows.empty() || caseRows[row]); }
+  bool isLive(int64_t row) const { return live.contains(row); }
+  /// Whether a row is live, in an operand too.
+  bool isLive(int64_t row, Value operand) const { return isLive(row) && !tensor(operand).isDeadRow(row); }
 
   /// Runs the operations of a block up to its terminator, which is returned; null after a diagnostic.
   Operation *runBlock(Block &block);
+  /// The same where other rows are live.
+  Operation *runBlock(Block &block, LiveRows rows);
 
   Interpreter &interpreter;
-  std::optional<int64_t> numLive;
-  /// Rows of the current case of by_modality; empty outside.
-  std::vector<bool> caseRows;
 
 private:
+  LiveRows live;
   DenseMap<Value, RuntimeValue> values;
 };
 
@@ -44,6 +56,22 @@ std::vector<double> &gradient(Frame &frame, Operation *from, FlatSymbolRefAttr b
 /// is false.
 void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
                     ArrayRef<int64_t> map);
+
+/// What an operation rounds the operands of its products to: what it says itself, or else the given precision.
+Precision precisionOf(std::optional<Precision> own, Precision otherwise, Frame &frame);
+
+/// The scopes of an operation with `documents`, `by`, `map` and `over`: lists of rows, ascending.
+struct ScopeOperands {
+  Value documents, groups, over;
+  ArrayRef<int64_t> map;
+};
+template <typename OpT> ScopeOperands scopeOperands(OpT op) {
+  return {op.getDocuments(), op.getGroups(), op.getOver(), op.getMap().value_or(ArrayRef<int64_t>())};
+}
+std::vector<std::vector<int64_t>> scopesOf(const ScopeOperands &operands, int64_t numRows, Frame &frame);
+
+/// Whether a live row chose an expert; an error where the choice comes from a dead row.
+FailureOr<bool> hasChosen(Operation *op, const Tensor &chosen, int64_t row, int64_t expert);
 
 /// Calls visit(row, member) for each row whose group meets a member, group by group.
 template <typename Visit> void forEachRow(const GroupTable &groups, ArrayRef<int64_t> map, Visit visit) {
@@ -72,6 +100,31 @@ LogicalResult evaluate(RopeOp op, Frame &frame);
 LogicalResult evaluate(AttentionOp op, Frame &frame);
 LogicalResult evaluate(ByModalityOp op, Frame &frame);
 LogicalResult evaluate(CrossEntropyOp op, Frame &frame);
+
+LogicalResult evaluate(RowSumOp op, Frame &frame);
+LogicalResult evaluate(RowBroadcastOp op, Frame &frame);
+LogicalResult evaluate(SoftmaxOp op, Frame &frame);
+LogicalResult evaluate(LogSumExpOp op, Frame &frame);
+LogicalResult evaluate(MeanRowsOp op, Frame &frame);
+LogicalResult evaluate(NoiseOp op, Frame &frame);
+LogicalResult evaluate(OneHotOp op, Frame &frame);
+LogicalResult evaluate(HashOp op, Frame &frame);
+
+LogicalResult evaluate(ChooseExpertsOp op, Frame &frame);
+LogicalResult evaluate(ChooseAboveOp op, Frame &frame);
+LogicalResult evaluate(ChooseTopPOp op, Frame &frame);
+LogicalResult evaluate(ChooseTokensOp op, Frame &frame);
+LogicalResult evaluate(LimitCapacityOp op, Frame &frame);
+
+LogicalResult evaluate(ExpertsOp op, Frame &frame);
+LogicalResult evaluate(SelectRowsOp op, Frame &frame);
+LogicalResult evaluate(ObserveOp op, Frame &frame);
+
+LogicalResult evaluate(SelectOp op, Frame &frame);
+LogicalResult evaluate(RestrictOp op, Frame &frame);
+LogicalResult evaluate(SlotValuesOp op, Frame &frame);
+LogicalResult evaluate(SlotValuesBackwardOp op, Frame &frame);
+LogicalResult evaluate(CountChosenOp op, Frame &frame);
 
 LogicalResult evaluate(GroupByOp op, Frame &frame);
 LogicalResult evaluate(ReindexOp op, Frame &frame);

@@ -24,7 +24,7 @@ public:
   FailureOr<double> loss();
   /// Gradients by variable, after the checks of `add` and of the loss that `accumulate` reports.
   LogicalResult accumulateGradients();
-  FailureOr<VariableCheck> check(StringRef name, VariableState &state, double overallScale);
+  FailureOr<VariableCheck> check(StringRef name, VariableState &state);
   double overallScale();
 
 private:
@@ -38,6 +38,8 @@ private:
   func::FuncOp lossFunction, accumulateFunction;
   RowFields fields;
   double inverseNormaliser = 1;
+  /// What `accumulate` wrote. The loss function may be `accumulate` and write again.
+  std::map<std::string, std::vector<double>> gradients;
 };
 } // namespace
 
@@ -91,9 +93,14 @@ FailureOr<std::vector<RuntimeValue>> GradientChecker::arguments(func::FuncOp fun
       result.push_back(Tensor::scalar(int64_t(add)));
     else if (name == "inverse_normaliser" || (name.empty() && type.isF32()))
       result.push_back(Tensor::scalar(inverseNormaliser));
+    else if (auto given = options.scalars.find(name.str()); given != options.scalars.end() && type.isIntOrFloat())
+      result.push_back(type.isInteger() ? Tensor::scalar(int64_t(given->second)) : Tensor::scalar(given->second));
+    else if (name == "seed" || name == "step")
+      result.push_back(Tensor::scalar(name == "seed" ? int64_t(options.seed) : int64_t(1)));
     else
       return function.emitError() << "argument " << index << " of '" << function.getName()
-                                  << "' is neither a field nor live, add or inverse_normaliser";
+                                  << "' is neither a field nor live, add, inverse_normaliser, seed or step; give a "
+                                     "scalar by --scalar NAME=VALUE";
   }
   return result;
 }
@@ -118,6 +125,7 @@ FailureOr<double> GradientChecker::total(func::FuncOp function, ArrayRef<Runtime
 }
 
 FailureOr<double> GradientChecker::loss() {
+  interpreter.getChoices().rewind();
   FailureOr<std::vector<RuntimeValue>> given = arguments(lossFunction, false);
   if (failed(given))
     return failure();
@@ -146,7 +154,9 @@ LogicalResult GradientChecker::accumulateGradients() {
   accumulateFunction = interpreter.getModule().lookupSymbol<func::FuncOp>(options.accumulateFunction);
   if (!accumulateFunction)
     return interpreter.getModule().emitError() << "no function '" << options.accumulateFunction << "' in the module";
+  interpreter.getChoices().start(ChoiceLog::Mode::record);
   FailureOr<double> expected = loss();
+  interpreter.getChoices().start(ChoiceLog::Mode::off);
   if (failed(expected))
     return failure();
   for (auto &[name, state] : interpreter.getVariables().all())
@@ -157,40 +167,37 @@ LogicalResult GradientChecker::accumulateGradients() {
   if (accumulateFunction.getNumResults() && !isClose(*expected, reported, 0))
     return accumulateFunction.emitError()
            << "reports a loss of " << reported << ", but '" << lossFunction.getName() << "' gives " << *expected;
-  std::map<std::string, std::vector<double>> once;
   for (auto &[name, state] : interpreter.getVariables().all())
-    once[name] = state.slot(StateSlot::grad);
+    gradients[name] = state.slot(StateSlot::grad);
   double overall = overallScale();
   if (failed(runAccumulate(/*add=*/true, reported)))
     return failure();
   for (auto &[name, state] : interpreter.getVariables().all()) {
-    std::vector<double> &gradient = state.slot(StateSlot::grad);
+    const std::vector<double> &once = gradients[name], &twice = state.slot(StateSlot::grad);
     // A gradient may be 0 but for rounding, as that of a bias of keys under softmax.
-    double scale = std::fmax(rootMeanSquare(once[name]), 1e-3 * overall);
-    for (size_t i = 0; i < gradient.size(); ++i)
-      if (!std::isnan(once[name][i]) && !isClose(2 * once[name][i], gradient[i], scale))
+    double scale = std::fmax(rootMeanSquare(once), 1e-3 * overall);
+    for (size_t i = 0; i < once.size(); ++i)
+      if (!std::isnan(once[i]) && !isClose(2 * once[i], twice[i], scale))
         return accumulateFunction.emitError()
-               << "with add, the gradient of '" << name << "' at element " << i << " went from " << once[name][i]
-               << " to " << gradient[i] << ", expected twice as much";
-    gradient = once[name];
+               << "with add, the gradient of '" << name << "' at element " << i << " went from " << once[i] << " to "
+               << twice[i] << ", expected twice as much";
   }
   return success();
 }
 
 double GradientChecker::overallScale() {
   std::vector<double> all;
-  for (auto &[name, state] : interpreter.getVariables().all())
-    llvm::copy_if(state.slot(StateSlot::grad), std::back_inserter(all),
-                  [](double value) { return !std::isnan(value); });
+  for (const auto &[name, gradient] : gradients)
+    llvm::copy_if(gradient, std::back_inserter(all), [](double value) { return !std::isnan(value); });
   return rootMeanSquare(all);
 }
 
-FailureOr<VariableCheck> GradientChecker::check(StringRef name, VariableState &state, double overallScale) {
-  std::vector<double> &parameters = state.slot(StateSlot::param), &gradient = state.slot(StateSlot::grad);
+FailureOr<VariableCheck> GradientChecker::check(StringRef name, VariableState &state) {
+  std::vector<double> &parameters = state.slot(StateSlot::param), &gradient = gradients[name.str()];
   double size = rootMeanSquare(parameters), distance = options.step * (size > 0 ? size : 1);
   double gradientScale = rootMeanSquare(gradient);
   // fmax passes over NaN: a gradient that was not written has no scale of its own.
-  double scale = std::fmax(std::fmax(gradientScale, 1e-3 * overallScale), 1e-30);
+  double scale = std::fmax(std::fmax(gradientScale, 1e-3 * overallScale()), 1e-30);
   VariableCheck worst;
   worst.name = name.str();
   worst.error = -1;
@@ -231,12 +238,13 @@ FailureOr<double> totalLoss(Interpreter &interpreter, const GradCheckOptions &op
 
 FailureOr<std::vector<VariableCheck>> checkGradients(Interpreter &interpreter, const GradCheckOptions &options) {
   GradientChecker checker(interpreter, options);
+  interpreter.setExact(true);
   if (failed(checker.prepare()) || failed(checker.accumulateGradients()))
     return failure();
-  double overallScale = checker.overallScale();
+  interpreter.getChoices().start(ChoiceLog::Mode::replay);
   std::vector<VariableCheck> checks;
   for (auto &[name, state] : interpreter.getVariables().all()) {
-    FailureOr<VariableCheck> result = checker.check(name, state, overallScale);
+    FailureOr<VariableCheck> result = checker.check(name, state);
     if (failed(result))
       return failure();
     checks.push_back(std::move(*result));

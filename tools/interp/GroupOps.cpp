@@ -3,14 +3,6 @@
 
 namespace mlir::motley::interp {
 
-/// Completes a table whose rows and offsets are known.
-static GroupTable withInverse(GroupTable table) {
-  table.inverse.assign(table.bound, -1);
-  for (auto [slot, row] : llvm::enumerate(table.row))
-    table.inverse[row] = slot;
-  return table;
-}
-
 LogicalResult evaluate(GroupByOp op, Frame &frame) {
   auto type = cast<GroupsType>(op.getGroups().getType());
   int64_t numGroups = type.getNumGroups(), live = frame.intScalar(op.getLive());
@@ -30,31 +22,48 @@ LogicalResult evaluate(GroupByOp op, Frame &frame) {
     llvm::append_range(table.row, rows);
     table.offset.push_back(table.row.size());
   }
-  frame.set(op.getGroups(), withInverse(std::move(table)));
+  table.invert(table.bound);
+  frame.set(op.getGroups(), std::move(table));
   return success();
 }
 
 LogicalResult evaluate(ReindexOp op, Frame &frame) {
-  const GroupTable &into = frame.groups(op.getInto());
-  GroupTable table = frame.groups(op.getGroups());
-  for (int64_t &row : table.row) {
-    if (into.inverse[row] < 0)
-      return op.emitError() << "row " << row << " has a slot in the table but none in the one it is reindexed into";
-    row = into.inverse[row];
+  const GroupTable &into = frame.groups(op.getInto()), &groups = frame.groups(op.getGroups());
+  GroupTable table;
+  table.bound = into.bound;
+  table.offset.push_back(0);
+  for (int64_t g = 0; g < groups.numGroups(); ++g) {
+    for (int64_t s = groups.offset[g]; s < groups.offset[g + 1]; ++s) {
+      const std::vector<int64_t> &slots = into.inverse[groups.row[s]];
+      if (slots.size() > 1)
+        return op.emitError() << "row " << groups.row[s] << " has " << slots.size()
+                              << " slots in the table it is reindexed into, expected at most one";
+      if (slots.empty() && !into.isSelection)
+        return op.emitError() << "row " << groups.row[s]
+                              << " has a slot in the table but none in the one it is reindexed into";
+      llvm::append_range(table.row, slots);
+    }
+    table.offset.push_back(table.row.size());
   }
-  frame.set(op.getResult(), withInverse(std::move(table)));
+  table.invert(table.bound);
+  frame.set(op.getResult(), std::move(table));
   return success();
 }
 
-/// A dead tensor of the same type.
+/// A dead tensor of the same type, or with another number of rows.
 static Tensor deadLike(const Tensor &like) {
   return like.isFloat ? Tensor::ofFloats(like.shape) : Tensor::ofInts(like.shape);
+}
+static Tensor deadLike(const Tensor &like, int64_t numRows) {
+  SmallVector<int64_t, 2> shape(like.shape);
+  shape[0] = numRows;
+  return like.isFloat ? Tensor::ofFloats(shape) : Tensor::ofInts(shape);
 }
 
 LogicalResult evaluate(GatherRowsOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput());
   const GroupTable &groups = frame.groups(op.getGroups());
-  Tensor result = deadLike(input);
+  Tensor result = deadLike(input, groups.bound);
   for (int64_t s = 0; s < groups.numLive(); ++s)
     result.copyRow(s, input, groups.row[s]);
   frame.set(op.getResult(), std::move(result));
@@ -64,10 +73,21 @@ LogicalResult evaluate(GatherRowsOp op, Frame &frame) {
 LogicalResult evaluate(CombineRowsOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput());
   const GroupTable &groups = frame.groups(op.getGroups());
-  Tensor result = deadLike(input);
-  for (int64_t r = 0; r < groups.bound; ++r)
-    if (groups.inverse[r] >= 0)
-      result.copyRow(r, input, groups.inverse[r]);
+  Tensor result = deadLike(input, groups.numRows());
+  for (int64_t r = 0; r < groups.numRows(); ++r) {
+    ArrayRef<int64_t> slots = groups.inverse[r];
+    if (op.getPlus())
+      result.copyRow(r, frame.tensor(op.getPlus()), r);
+    else if (!slots.empty())
+      result.copyRow(r, input, slots.consume_front());
+    else if (op.getOtherwise())
+      result.copyRow(r, frame.tensor(op.getOtherwise()), r);
+    else if (groups.isSelection && r < groups.numLiveRows)
+      std::fill_n(result.row(r), result.rowSize(), 0.0);
+    for (int64_t slot : slots)
+      for (int64_t j = 0; j < result.rowSize(); ++j)
+        result.row(r)[j] += input.row(slot)[j];
+  }
   frame.set(op.getResult(), std::move(result));
   return success();
 }

@@ -26,13 +26,9 @@ void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, Array
         llvm::fill(gradient(frame, from, bank, member, range), 0.0);
 }
 
-/// The parameters, or the gradients, of one range: one pointer per member.
-static std::vector<std::vector<double> *> slotOfRange(Frame &frame, Operation *from, FlatSymbolRefAttr bank,
-                                                      int64_t range, StateSlot slot) {
-  std::vector<std::vector<double> *> members;
-  for (int64_t member = 0; member < lookupBank(from, bank).getNumMembers(); ++member)
-    members.push_back(&variableIn(frame, from, bank, member, range).slot(slot));
-  return members;
+/// Where a slot finds its row: itself, or with `gathered` the row that the table takes it from.
+static int64_t sourceRow(const GroupTable &groups, bool gathered, int64_t slot) {
+  return gathered ? groups.row[slot] : slot;
 }
 
 /// One accumulator per range, or a single one when transposed; rows of groups without a member are dead.
@@ -41,6 +37,7 @@ static std::vector<Tensor> accumulate(GroupedMatmulOp op, Frame &frame) {
   BankOp bank = lookupBank(op, op.getBankAttr());
   int64_t numInputs = bank.getRangeType(0).getDimSize(0);
   bool transposed = op.getTransposed();
+  Precision precision = precisionOf(op.getPrecision(), Precision::f32, frame);
   std::vector<Tensor> accumulators;
   for (size_t i = 0; i < op.getRanges().size(); ++i) {
     int64_t range = op.getRanges()[i], numOutputs = bank.getRangeType(range).getDimSize(1);
@@ -49,14 +46,18 @@ static std::vector<Tensor> accumulate(GroupedMatmulOp op, Frame &frame) {
       accumulators.push_back(Tensor::ofFloats({groups.bound, transposed ? numInputs : numOutputs}));
     Tensor &accumulator = accumulators.back();
     const Tensor &input = frame.tensor(op.getInputs()[transposed ? i : 0]);
-    auto weights = slotOfRange(frame, op, op.getBankAttr(), range, StateSlot::param);
+    std::vector<std::unique_ptr<Rounded>> weights;
+    for (int64_t member = 0; member < bank.getNumMembers(); ++member)
+      weights.push_back(
+          std::make_unique<Rounded>(parameter(frame, op, op.getBankAttr(), member, range), precision));
     forEachRow(groups, op.getMap(), [&](int64_t r, int64_t member) {
       if (isNew)
         std::fill_n(accumulator.row(r), accumulator.rowSize(), 0.0);
+      Rounded x(input.row(sourceRow(groups, op.getGathered(), r)), input.rowSize(), precision);
       if (transposed)
-        addTransposedProduct(input.row(r), *weights[member], numInputs, numOutputs, accumulator.row(r));
+        addTransposedProduct(x.data(), *weights[member], numInputs, numOutputs, accumulator.row(r));
       else
-        addProduct(input.row(r), *weights[member], numInputs, numOutputs, accumulator.row(r));
+        addProduct(x.data(), *weights[member], numInputs, numOutputs, accumulator.row(r));
     });
   }
   return accumulators;
@@ -71,6 +72,29 @@ static void killUnmapped(const GroupTable &groups, ArrayRef<int64_t> map, Tensor
       tensor.killRow(r);
 }
 
+/// The same value in each of `width` columns, where there is one for each row.
+static RuntimeValue inEveryColumn(const RuntimeValue &extra, int64_t width) {
+  const Tensor &values = extra.getTensor();
+  if (values.shape.size() == 2)
+    return extra;
+  Tensor result = Tensor::ofFloats({values.numRows(), width});
+  for (int64_t r = 0; r < values.numRows(); ++r)
+    std::fill_n(result.row(r), width, values.floats[r]);
+  return result;
+}
+
+/// Sums over panels of 32 columns, the last one the rest, where the result is of them.
+static Tensor sumPanels(Tensor yielded, int64_t numColumns) {
+  constexpr int64_t panel = 32;
+  if (yielded.rowSize() == numColumns)
+    return yielded;
+  Tensor result = Tensor::ofFloats({yielded.numRows(), numColumns}, 0.0);
+  for (int64_t r = 0; r < yielded.numRows(); ++r)
+    for (int64_t j = 0; j < yielded.rowSize(); ++j)
+      result.row(r)[j / panel] += yielded.row(r)[j];
+  return result;
+}
+
 LogicalResult evaluate(GroupedMatmulOp op, Frame &frame) {
   std::vector<Tensor> results = accumulate(op, frame);
   if (!op.getEpilogue().empty()) {
@@ -79,7 +103,7 @@ LogicalResult evaluate(GroupedMatmulOp op, Frame &frame) {
     for (Tensor &accumulator : results)
       arguments.push_back(std::move(accumulator));
     for (Value extra : op.getExtras())
-      arguments.push_back(frame.get(extra));
+      arguments.push_back(inEveryColumn(frame.get(extra), shape.back()));
     FailureOr<std::vector<Tensor>> finished =
         runElementwiseRegion(op.getEpilogue(), std::move(arguments), shape, frame);
     if (failed(finished))
@@ -87,6 +111,7 @@ LogicalResult evaluate(GroupedMatmulOp op, Frame &frame) {
     results = std::move(*finished);
   }
   for (auto [result, value] : llvm::zip_equal(op.getResults(), results)) {
+    value = sumPanels(std::move(value), numColumns(result));
     killUnmapped(frame.groups(op.getGroups()), op.getMap(), value);
     frame.set(result, std::move(value));
   }
@@ -95,13 +120,20 @@ LogicalResult evaluate(GroupedMatmulOp op, Frame &frame) {
 
 LogicalResult evaluate(GroupedOuterOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput());
+  const GroupTable &groups = frame.groups(op.getGroups());
+  Precision precision = precisionOf(op.getPrecision(), Precision::f32, frame);
+  int64_t numMembers = lookupBank(op, op.getBankAttr()).getNumMembers();
   if (!frame.intScalar(op.getAdd()))
     clearGradients(frame, op, op.getBankAttr(), op.getRanges(), op.getMap());
   for (auto [range, cotangentValue] : llvm::zip_equal(op.getRanges(), op.getCotangents())) {
     const Tensor &cotangent = frame.tensor(cotangentValue);
-    auto gradients = slotOfRange(frame, op, op.getBankAttr(), range, StateSlot::grad);
-    forEachRow(frame.groups(op.getGroups()), op.getMap(), [&](int64_t r, int64_t member) {
-      addOuter(input.row(r), cotangent.row(r), input.rowSize(), cotangent.rowSize(), *gradients[member]);
+    std::vector<std::vector<double> *> gradients;
+    for (int64_t member = 0; member < numMembers; ++member)
+      gradients.push_back(&gradient(frame, op, op.getBankAttr(), member, range));
+    forEachRow(groups, op.getMap(), [&](int64_t slot, int64_t member) {
+      Rounded x(input.row(sourceRow(groups, op.getGatheredInput(), slot)), input.rowSize(), precision);
+      Rounded dy(cotangent.row(sourceRow(groups, op.getGatheredCotangents(), slot)), cotangent.rowSize(), precision);
+      addOuter(x.data(), dy.data(), input.rowSize(), cotangent.rowSize(), *gradients[member]);
     });
   }
   return success();

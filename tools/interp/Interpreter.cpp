@@ -30,6 +30,11 @@ static LogicalResult dispatch(Operation *op, Frame &frame) {
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<EmbeddingOp, LinearOp, NormOp, RopeOp, AttentionOp, ByModalityOp, CrossEntropyOp>(
           [&](auto typed) { return evaluate(typed, frame); })
+      .Case<RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp, NoiseOp, OneHotOp, HashOp, ChooseExpertsOp,
+            ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, ExpertsOp, SelectRowsOp, ObserveOp>(
+          [&](auto typed) { return evaluate(typed, frame); })
+      .Case<SelectOp, RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp>(
+          [&](auto typed) { return evaluate(typed, frame); })
       .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp>(
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<GroupedMatmulOp, GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp,
@@ -47,6 +52,13 @@ Operation *Frame::runBlock(Block &block) {
     if (failed(dispatch(&op, *this)))
       return nullptr;
   return block.getTerminator();
+}
+
+Operation *Frame::runBlock(Block &block, LiveRows rows) {
+  std::swap(live, rows);
+  Operation *terminator = runBlock(block);
+  std::swap(live, rows);
+  return terminator;
 }
 
 void Interpreter::initialise(uint64_t seed) {
@@ -83,6 +95,15 @@ static LogicalResult checkArguments(func::FuncOp function, ArrayRef<RuntimeValue
   return success();
 }
 
+static bool isAtLevel2(func::FuncOp function) {
+  auto isTable = [](Value value) { return isa<GroupsType>(value.getType()); };
+  return function
+      .walk([&](Operation *op) {
+        return WalkResult(success(llvm::none_of(op->getResults(), isTable) && llvm::none_of(op->getOperands(), isTable)));
+      })
+      .wasInterrupted();
+}
+
 /// The live count of level 1, from the argument that says it holds it.
 static FailureOr<std::optional<int64_t>> liveCount(func::FuncOp function, ArrayRef<RuntimeValue> arguments) {
   for (auto [index, argument] : llvm::enumerate(arguments)) {
@@ -91,7 +112,8 @@ static FailureOr<std::optional<int64_t>> liveCount(func::FuncOp function, ArrayR
     if (!function.getArgumentTypes()[index].isInteger() || argument.getTensor().ints.front() < 0)
       return function.emitError() << "the live count, argument " << index << " of '" << function.getName()
                                   << "', must be a scalar integer that is not negative";
-    return std::optional<int64_t>(argument.getTensor().ints.front());
+    if (!isAtLevel2(function))
+      return std::optional<int64_t>(argument.getTensor().ints.front());
   }
   return std::optional<int64_t>();
 }

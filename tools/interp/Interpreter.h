@@ -11,6 +11,7 @@
 #define MOTLEY_TOOLS_INTERP_INTERPRETER_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/interp/Choices.h"
 #include "tools/interp/Value.h"
 #include "tools/interp/VariableStore.h"
 
@@ -18,6 +19,13 @@ namespace mlir::motley::interp {
 
 /// Registers the dialects of the programs that the interpreter runs.
 void registerDialects(DialectRegistry &registry);
+
+/// Rows that chose each expert: [1, E] from motley.observe, over the live rows where it stands, [G, E] from
+/// motley.count_chosen.
+struct Observation {
+  std::string name;
+  Tensor counts;
+};
 
 class Interpreter {
 public:
@@ -32,10 +40,20 @@ public:
 
   ModuleOp getModule() { return module; }
   VariableStore &getVariables() { return variables; }
+  ChoiceLog &getChoices() { return choices; }
+  /// In the order in which they were made.
+  std::vector<Observation> &getObservations() { return observations; }
+
+  /// Leaves operands of products as they are, whatever precision the operations name.
+  void setExact(bool value) { exact = value; }
+  bool isExact() const { return exact; }
 
 private:
   ModuleOp module;
   VariableStore variables;
+  ChoiceLog choices;
+  std::vector<Observation> observations;
+  bool exact = false;
   int64_t callDepth = 0;
 };
 

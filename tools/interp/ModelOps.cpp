@@ -11,9 +11,14 @@ const std::vector<double> &parameter(Frame &frame, FlatSymbolRefAttr variable) {
   return frame.interpreter.getVariables().find(variable.getValue())->slot(StateSlot::param);
 }
 
+Precision precisionOf(std::optional<Precision> own, Precision otherwise, Frame &frame) {
+  return frame.interpreter.isExact() ? Precision::f32 : own.value_or(otherwise);
+}
+
 LogicalResult evaluate(LinearOp op, Frame &frame) {
   const Tensor &input = frame.tensor(op.getInput());
-  const std::vector<double> &weight = parameter(frame, op.getWeightAttr());
+  Precision precision = precisionOf(op.getPrecision(), modulePrecision(op), frame);
+  Rounded weight(parameter(frame, op.getWeightAttr()), precision);
   int64_t numInputs = numColumns(op.getInput()), numOutputs = numColumns(op.getResult());
   Tensor result = Tensor::ofFloats({input.numRows(), numOutputs});
   for (int64_t r = 0; r < input.numRows(); ++r) {
@@ -23,7 +28,7 @@ LogicalResult evaluate(LinearOp op, Frame &frame) {
       llvm::copy(parameter(frame, op.getBiasAttr()), result.row(r));
     else
       std::fill_n(result.row(r), numOutputs, 0.0);
-    addProduct(input.row(r), weight, numInputs, numOutputs, result.row(r));
+    addProduct(Rounded(input.row(r), numInputs, precision).data(), weight, numInputs, numOutputs, result.row(r));
   }
   frame.set(op.getResult(), std::move(result));
   return success();
@@ -94,10 +99,7 @@ LogicalResult evaluate(ByModalityOp op, Frame &frame) {
   for (Value result : op.getResults())
     results.push_back(Tensor::ofFloats(cast<RankedTensorType>(result.getType()).getShape()));
   for (auto [body, rows] : llvm::zip_equal(op.getBodies(), rowsOfCase)) {
-    std::vector<bool> outerRows = std::move(frame.caseRows);
-    frame.caseRows = rows;
-    Operation *yield = frame.runBlock(body.front());
-    frame.caseRows = std::move(outerRows);
+    Operation *yield = frame.runBlock(body.front(), {std::nullopt, rows});
     if (!yield)
       return failure();
     for (auto [result, yielded] : llvm::zip_equal(results, yield->getOperands()))

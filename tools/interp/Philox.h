@@ -26,6 +26,9 @@ constexpr PhiloxWords philox(PhiloxWords counter, uint32_t key0, uint32_t key1) 
   return {{x0, x1, x2, x3}};
 }
 
+/// A number in (0, 1).
+constexpr double unitOf(uint32_t word) { return (double(word >> 9) + 0.5) * 0x1p-23; }
+
 constexpr bool isPhilox(PhiloxWords got, uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
   return got.words[0] == w0 && got.words[1] == w1 && got.words[2] == w2 && got.words[3] == w3;
 }

@@ -5,14 +5,35 @@
 
 namespace mlir::motley::interp {
 
-void addProduct(const double *x, const std::vector<double> &weight, int64_t numInputs, int64_t numOutputs, double *y) {
+double roundToBf16(double value) {
+  if (std::isnan(value))
+    return value;
+  uint32_t bits = llvm::bit_cast<uint32_t>(float(value));
+  bits += 0x7fff + ((bits >> 16) & 1); // a half of the last place kept, less where that makes an odd one
+  return llvm::bit_cast<float>(bits & 0xffff0000u);
+}
+
+Precision modulePrecision(Operation *op) {
+  auto precision = op->getParentOfType<ModuleOp>()->getAttrOfType<PrecisionAttr>(kPrecisionAttrName);
+  return precision ? precision.getValue() : Precision::f32;
+}
+
+Rounded::Rounded(const double *values, int64_t count, Precision precision) : values(values) {
+  if (precision != Precision::bf16)
+    return;
+  copy.assign(values, values + count);
+  for (double &element : copy)
+    element = roundToBf16(element);
+  this->values = copy.data();
+}
+
+void addProduct(const double *x, const Rounded &weight, int64_t numInputs, int64_t numOutputs, double *y) {
   for (int64_t k = 0; k < numInputs; ++k)
     for (int64_t n = 0; n < numOutputs; ++n)
       y[n] += x[k] * weight[k * numOutputs + n];
 }
 
-void addTransposedProduct(const double *y, const std::vector<double> &weight, int64_t numInputs, int64_t numOutputs,
-                          double *x) {
+void addTransposedProduct(const double *y, const Rounded &weight, int64_t numInputs, int64_t numOutputs, double *x) {
   for (int64_t k = 0; k < numInputs; ++k)
     for (int64_t n = 0; n < numOutputs; ++n)
       x[k] += y[n] * weight[k * numOutputs + n];
@@ -74,8 +95,8 @@ void NormRow::backward(const double *dy, const double *x, const double *statisti
   }
 }
 
-LossRow computeLoss(const double *x, const std::vector<double> &head, int64_t numInputs, int64_t vocabulary,
-                    int64_t target, double zLoss) {
+LossRow computeLoss(const double *x, const Rounded &head, int64_t numInputs, int64_t vocabulary, int64_t target,
+                    double zLoss) {
   std::vector<double> logits(vocabulary, 0.0);
   addProduct(x, head, numInputs, vocabulary, logits.data());
   double largest = *std::max_element(logits.begin(), logits.end());

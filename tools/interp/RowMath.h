@@ -7,11 +7,31 @@
 
 namespace mlir::motley::interp {
 
+/// To bf16, nearest even, by way of f32, in which the compiled program holds the number; NaN stays as it is.
+double roundToBf16(double value);
+/// What level 1 rounds to where an operation doesn't say: `motley.precision` of the module.
+Precision modulePrecision(Operation *op);
+
+/// Numbers in the precision of a product; a copy only where they are rounded.
+class Rounded {
+public:
+  Rounded(const double *values, int64_t count, Precision precision);
+  Rounded(const std::vector<double> &values, Precision precision) : Rounded(values.data(), values.size(), precision) {}
+  Rounded(const Rounded &) = delete;
+  Rounded &operator=(const Rounded &) = delete;
+
+  const double *data() const { return values; }
+  double operator[](int64_t index) const { return values[index]; }
+
+private:
+  std::vector<double> copy;
+  const double *values;
+};
+
 /// y += x W, with W [numInputs, numOutputs].
-void addProduct(const double *x, const std::vector<double> &weight, int64_t numInputs, int64_t numOutputs, double *y);
+void addProduct(const double *x, const Rounded &weight, int64_t numInputs, int64_t numOutputs, double *y);
 /// x += y W^T.
-void addTransposedProduct(const double *y, const std::vector<double> &weight, int64_t numInputs, int64_t numOutputs,
-                          double *x);
+void addTransposedProduct(const double *y, const Rounded &weight, int64_t numInputs, int64_t numOutputs, double *x);
 /// G += x^T y.
 void addOuter(const double *x, const double *y, int64_t numInputs, int64_t numOutputs, std::vector<double> &gradient);
 
@@ -35,8 +55,8 @@ struct LossRow {
   std::vector<double> softmax;
 };
 /// motley.cross_entropy on one row with a target.
-LossRow computeLoss(const double *x, const std::vector<double> &head, int64_t numInputs, int64_t vocabulary,
-                    int64_t target, double zLoss);
+LossRow computeLoss(const double *x, const Rounded &head, int64_t numInputs, int64_t vocabulary, int64_t target,
+                    double zLoss);
 
 } // namespace mlir::motley::interp
 

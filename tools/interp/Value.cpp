@@ -47,6 +47,19 @@ void Tensor::killRow(int64_t index) {
     std::fill_n(ints.begin() + index * width, width, kDeadInt);
 }
 
+bool Tensor::isDeadRow(int64_t index) const {
+  for (int64_t i = index * rowSize(); i < (index + 1) * rowSize(); ++i)
+    if (isFloat ? isDead(floats[i]) : ints[i] == kDeadInt)
+      return true;
+  return false;
+}
+
+void GroupTable::invert(int64_t numRows) {
+  inverse.assign(numRows, {});
+  for (auto [slot, source] : llvm::enumerate(row))
+    inverse[source].push_back(slot);
+}
+
 /// i1 counts as 0 and 1, wider integers are signed.
 static int64_t integerOf(const APInt &value) {
   return value.getBitWidth() == 1 ? value.getZExtValue() : value.getSExtValue();
@@ -121,18 +134,29 @@ static void printNested(raw_ostream &os, const Tensor &tensor, size_t dimension,
   os << "]";
 }
 
-static void printList(raw_ostream &os, StringRef name, ArrayRef<int64_t> values) {
-  os << name << " [";
+static void printList(raw_ostream &os, ArrayRef<int64_t> values) {
+  os << "[";
   llvm::interleaveComma(values, os);
+  os << "]";
+}
+
+/// `groups row [2, 0, 1] offset [0, 1, 3] inverse [1, 2, 0]`; in a selection the inverse is a list of slots for each row.
+static void printTable(raw_ostream &os, const GroupTable &groups) {
+  printList(os << "groups row ", groups.row);
+  printList(os << " offset ", groups.offset);
+  os << " inverse [";
+  llvm::interleaveComma(groups.inverse, os, [&](const std::vector<int64_t> &slots) {
+    if (groups.isSelection)
+      printList(os, slots);
+    else
+      os << (slots.empty() ? -1 : slots.front());
+  });
   os << "]";
 }
 
 void print(raw_ostream &os, const RuntimeValue &value, Type type, int precision) {
   if (!value.isTensor()) {
-    const GroupTable &groups = value.getGroups();
-    printList(os, "groups row", groups.row);
-    printList(os, " offset", groups.offset);
-    printList(os, " inverse", groups.inverse);
+    printTable(os, value.getGroups());
     os << " : " << type;
     return;
   }
@@ -151,7 +175,8 @@ void print(raw_ostream &os, const RuntimeValue &value, Type type, int precision)
 bool fits(const RuntimeValue &value, Type type) {
   if (auto groups = dyn_cast<GroupsType>(type))
     return value && !value.isTensor() && value.getGroups().numGroups() == groups.getNumGroups() &&
-           value.getGroups().bound == groups.getBound();
+           value.getGroups().bound == groups.getBound() && value.getGroups().numRows() == groups.getNumRows() &&
+           value.getGroups().isSelection == groups.isSelection();
   if (!value.isTensor())
     return false;
   const Tensor &tensor = value.getTensor();

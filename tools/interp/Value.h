@@ -8,6 +8,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/bit.h"
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -16,8 +17,13 @@
 
 namespace mlir::motley::interp {
 
-inline constexpr double kDeadFloat = std::numeric_limits<double>::quiet_NaN();
+/// What dead elements hold. The float is a NaN that arithmetic hands on; its bits tell it from the NaN of live numbers.
+inline const double kDeadFloat = llvm::bit_cast<double>(uint64_t(0x7ff80000dead0000));
 inline constexpr int64_t kDeadInt = std::numeric_limits<int64_t>::min();
+inline bool isDead(double element) {
+  constexpr uint64_t signBit = uint64_t(1) << 63;
+  return (llvm::bit_cast<uint64_t>(element) | signBit) == (llvm::bit_cast<uint64_t>(kDeadFloat) | signBit);
+}
 
 /// A tensor in row-major order. Exactly one of `floats` and `ints` is in use; booleans are 0 and 1.
 struct Tensor {
@@ -46,17 +52,26 @@ struct Tensor {
   /// Copies one row of a tensor of the same kind and width.
   void copyRow(int64_t to, const Tensor &source, int64_t from);
   void killRow(int64_t index);
+  /// Whether the row has a dead element.
+  bool isDeadRow(int64_t index) const;
 };
 
-/// A value of type !motley.groups. `inverse[r]` is -1 where row r has no slot.
+/// A value of type !motley.groups: a partition of its rows, or a selection.
 struct GroupTable {
   int64_t bound = 0;
   std::vector<int64_t> row;
   std::vector<int64_t> offset;
-  std::vector<int64_t> inverse;
+  /// The slots of each row, ascending; a row of a partition has at most one.
+  std::vector<std::vector<int64_t>> inverse;
+  bool isSelection = false;
+  /// Of the rows that a selection takes from, those before this one are live.
+  int64_t numLiveRows = 0;
 
   int64_t numGroups() const { return offset.size() - 1; }
   int64_t numLive() const { return offset.back(); }
+  int64_t numRows() const { return inverse.size(); }
+  /// Fills `inverse` when rows and offsets are known.
+  void invert(int64_t numRows);
 };
 
 /// A tensor or a table; cheap to copy.

@@ -36,8 +36,6 @@ static uint64_t siteOf(StringRef name) {
   return hash;
 }
 
-static double unitOf(uint32_t word) { return (double(word >> 9) + 0.5) * 0x1p-23; }
-
 std::vector<double> initialValues(VariableOp variable, uint64_t seed) {
   std::vector<double> values(variable.getTensorType().getNumElements());
   double scale = variable.getScale().convertToDouble();

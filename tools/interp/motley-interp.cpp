@@ -28,7 +28,7 @@ static cl::opt<std::string> inputDirectory("inputs",
                                            cl::desc("Reads args/N.npy or args/FIELD.npy, and param|grad|m|v/NAME.npy"),
                                            cl::cat(category));
 static cl::opt<std::string>
-    outputDirectory("outputs", cl::desc("Writes results/N.npy and param|grad|m|v/NAME.npy; prints nothing"),
+    outputDirectory("outputs", cl::desc("Writes results/N.npy, chosen/NAME.npy and param|grad|m|v/NAME.npy; prints no results"),
                     cl::cat(category));
 static cl::opt<uint64_t>
     seed("seed",
@@ -46,6 +46,17 @@ static cl::opt<int> precision("precision", cl::desc("Significant digits of print
 static cl::opt<std::string>
     gradientLoss("gradcheck", cl::desc("Checks the gradients of --accumulate against differences of this function"),
                  cl::cat(category));
+static cl::opt<bool> isExact("exact",
+                             cl::desc("Rounds no operand of a product to bf16; --gradcheck never does"), cl::cat(category));
+static cl::opt<bool> printsObservations("observations",
+                                        cl::desc("Prints what observe and count_chosen hand out, after the results"),
+                                        cl::cat(category));
+static cl::opt<bool> printsMargin("margins",
+                                  cl::desc("Prints how far the closest choice was from another one, after the results"),
+                                  cl::cat(category));
+static cl::list<std::string>
+    scalarTexts("scalar", cl::desc("NAME=VALUE: a scalar that --gradcheck and --total pass by its name"),
+                cl::cat(category));
 static cl::opt<std::string> totalOf("total", cl::desc("Prints the loss that this function gives on random rows"),
                                     cl::cat(category));
 static cl::opt<std::string> accumulateName("accumulate", cl::desc("Function that writes the gradients"),
@@ -132,8 +143,27 @@ static LogicalResult readTextArguments(MLIRContext *context, std::vector<Runtime
   return success();
 }
 
+static void printObservations(Interpreter &interpreter) {
+  for (const Observation &observation : interpreter.getObservations()) {
+    llvm::outs() << "chosen \"" << observation.name << "\" = ";
+    auto type = RankedTensorType::get(observation.counts.shape, Float64Type::get(interpreter.getModule().getContext()));
+    print(llvm::outs(), observation.counts, type, precision);
+    llvm::outs() << "\n";
+  }
+}
+
+static void printSmallestMargin(Interpreter &interpreter) {
+  const ChoiceMargin &margin = interpreter.getChoices().getSmallestMargin();
+  if (!margin.op)
+    llvm::outs() << "margin inf: no choice depended on a difference\n";
+  else
+    llvm::outs() << "margin " << llvm::format("%.*g", int(precision), margin.value) << " of " << margin.op->getName()
+                 << " at row " << margin.row << "\n";
+}
+
 static LogicalResult runFunction(func::FuncOp function, ModuleOp module) {
   Interpreter interpreter(module);
+  interpreter.setExact(isExact);
   std::vector<RuntimeValue> arguments;
   if (failed(prepareState(interpreter)) || failed(readTextArguments(module.getContext(), arguments)))
     return failure();
@@ -143,15 +173,23 @@ static LogicalResult runFunction(func::FuncOp function, ModuleOp module) {
   if (failed(results))
     return failure();
   if (!outputDirectory.empty()) {
-    if (failed(report(writeResults(outputDirectory, *results))))
+    if (failed(report(writeResults(outputDirectory, *results))) ||
+        failed(report(writeObservations(outputDirectory, interpreter.getObservations()))) ||
+        failed(report(writeVariables(outputDirectory, interpreter.getVariables()))))
       return failure();
-    return report(writeVariables(outputDirectory, interpreter.getVariables()));
+  } else {
+    for (auto [value, type] : llvm::zip_equal(*results, function.getResultTypes())) {
+      print(llvm::outs(), value, type, precision);
+      llvm::outs() << "\n";
+    }
+    if (failed(printVariables(interpreter)))
+      return failure();
   }
-  for (auto [value, type] : llvm::zip_equal(*results, function.getResultTypes())) {
-    print(llvm::outs(), value, type, precision);
-    llvm::outs() << "\n";
-  }
-  return printVariables(interpreter);
+  if (printsObservations)
+    printObservations(interpreter);
+  if (printsMargin)
+    printSmallestMargin(interpreter);
+  return success();
 }
 
 static LogicalResult runFunctions(ModuleOp module) {
@@ -189,6 +227,18 @@ static LogicalResult reportChecks(ArrayRef<VariableCheck> checks) {
   return success(numWrong == 0);
 }
 
+/// NAME=VALUE of --scalar.
+static LogicalResult readScalars(std::map<std::string, double> &scalars) {
+  for (StringRef text : scalarTexts) {
+    auto [name, value] = text.split('=');
+    double number;
+    if (name.empty() || value.getAsDouble(number))
+      return fail("--scalar '" + text + "': expected NAME=VALUE with a number");
+    scalars[name.str()] = number;
+  }
+  return success();
+}
+
 /// --gradcheck and --total: on random rows, with initial values even if no seed is named.
 static LogicalResult runOnRandomRows(ModuleOp module) {
   Interpreter interpreter(module);
@@ -196,7 +246,10 @@ static LogicalResult runOnRandomRows(ModuleOp module) {
     interpreter.initialise(seed);
   if (failed(prepareState(interpreter)))
     return failure();
+  interpreter.setExact(isExact);
   GradCheckOptions options;
+  if (failed(readScalars(options.scalars)))
+    return failure();
   options.lossFunction = totalOf.empty() ? gradientLoss : totalOf;
   options.accumulateFunction = accumulateName;
   options.seed = seed;
@@ -208,9 +261,13 @@ static LogicalResult runOnRandomRows(ModuleOp module) {
     FailureOr<double> total = totalLoss(interpreter, options);
     if (succeeded(total))
       llvm::outs() << llvm::format("%.*g", int(precision), *total) << "\n";
+    if (succeeded(total) && printsMargin)
+      printSmallestMargin(interpreter);
     return total;
   }
   FailureOr<std::vector<VariableCheck>> checks = checkGradients(interpreter, options);
+  if (succeeded(checks) && printsMargin)
+    printSmallestMargin(interpreter);
   return failed(checks) ? failure() : reportChecks(*checks);
 }
 
