@@ -54,7 +54,7 @@ def MatmulFamily : Family<"Matmul", "matmul"> {
   let parameters = (ins "::mlir::plan::MatmulForm":$form, ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map,
                         "int64_t":$panels_per_block, "int64_t":$column_blocks, DefaultValuedParameter<"bool", "false">:$gathered,
                         DefaultValuedParameter<"::mlir::motley::Precision", "::mlir::motley::Precision::f32">:$precision);
-  let assemblyFormat = "`<` $form `,` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `,` `column_blocks` `=` $column_blocks (`,` `gathered` `=` $gathered^)? (`,` `precision` `=` $precision^)? `>`";
+  let assemblyFormat = "`<` $form `,` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block `,` `column_blocks` `=` $column_blocks (`gathered` `=` $gathered^)? (`precision` `=` $precision^)? `>`";
 }
 def OuterFamily : Family<"Outer", "outer"> {
   let summary = "operands: x RxK, dy_i RxN_i..., [row S,] offset G+1, add i1, gradient bank. Gradient of the matrices";
@@ -67,7 +67,7 @@ def OuterFamily : Family<"Outer", "outer"> {
   let parameters = (ins ArrayRefParameter<"int64_t">:$panels, ArrayRefParameter<"int64_t">:$map, "int64_t":$panels_per_block,
                         DefaultValuedParameter<"bool", "false">:$gathered_input, DefaultValuedParameter<"bool", "false">:$gathered_cotangents,
                         DefaultValuedParameter<"::mlir::motley::Precision", "::mlir::motley::Precision::f32">:$precision);
-  let assemblyFormat = "`<` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block (`,` `gathered_input` `=` $gathered_input^)? (`,` `gathered_cotangents` `=` $gathered_cotangents^)? (`,` `precision` `=` $precision^)? `>`";
+  let assemblyFormat = "`<` `panels` `=` `[` $panels `]` `,` `map` `=` `[` $map `]` `,` `panels_per_block` `=` $panels_per_block (`gathered_input` `=` $gathered_input^)? (`gathered_cotangents` `=` $gathered_cotangents^)? (`precision` `=` $precision^)? `>`";
 }
 
 // ---- routing. `chosen` is memref<RxE> of i32. Selections have row S, offset G+1, and for each of R rows its slots: they are

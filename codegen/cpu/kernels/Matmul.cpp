@@ -47,6 +47,8 @@ private:
       inputs.push_back(k.operand(next++));
     bank = k.operand(next++);
     tilesOperand = next++;
+    if (family.getGathered())
+      sourceRow = k.operand(next++);
     unsigned numSums = isTransposed ? 1 : numRanges, numExtras = 0;
     if (hasEpilogue)
       numExtras = frame.kernel.getBody().front().getNumArguments() - numSums;
@@ -58,8 +60,24 @@ private:
       return frame.kernel.emitOpError("needs a bank memref<MxPxKx32>, and a result per range where it has no epilogue");
     ranges.firstPanel.assign(family.getPanels().begin(), family.getPanels().end());
     for (unsigned i = 0; i < numRanges; ++i)
-      ranges.numColumns.push_back(isTransposed ? inputs[i].size(1) : results[hasEpilogue ? 0 : i].size(1));
+      ranges.numColumns.push_back(isTransposed ? inputs[i].size(1) : hasEpilogue ? epilogueColumns() : results[i].size(1));
+    int64_t numColumns = isTransposed ? bank.size(2) : ranges.numColumns[0];
+    int64_t numPanelSums = llvm::divideCeil(numColumns, kPanelColumns);
+    for (const Buffer &result : results)
+      if (hasEpilogue && result.size(1) != numColumns && result.size(1) != numPanelSums)
+        return frame.kernel.emitOpError() << "has a result of " << result.size(1) << " columns, expected " << numColumns
+                                          << ", or " << numPanelSums << " sums";
     return success();
+  }
+
+  /// Columns of what a forward epilogue sees: those of the widest operand, since sums have fewer.
+  int64_t epilogueColumns() {
+    int64_t columns = 0;
+    for (ArrayRef<Buffer> buffers : {ArrayRef<Buffer>(extras), ArrayRef<Buffer>(results)})
+      for (const Buffer &buffer : buffers)
+        if (buffer.shape.size() == 2)
+          columns = std::max(columns, buffer.size(1));
+    return columns;
   }
 
   /// The panels of one column block: of one of the ranges, of every range where the epilogue sees them together, or of
@@ -85,7 +103,7 @@ private:
       sumBlock(0, numRows, [&](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
         return multiplyForward(zero, leftRows(inputs[0], firstRow, numRows, variant), weights, column);
       });
-      writeOut(firstRow, numRows, panel * kPanelColumns, block.numColumns, {block.rows});
+      writeOut(firstRow, numRows, panel, block.numColumns, {block.rows});
     });
   }
 
@@ -98,7 +116,7 @@ private:
         sumBlock(range, numRows, [&, panelWeights = buffer](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
           return multiplyForward(zero, leftRows(inputs[0], firstRow, numRows, variant), panelWeights, column);
         });
-      writeOut(firstRow, numRows, panel * kPanelColumns, k.index(ranges.numColumns[0]), results);
+      writeOut(firstRow, numRows, panel, k.index(ranges.numColumns[0]), results);
     });
   }
 
@@ -115,7 +133,7 @@ private:
         }
         return zero;
       });
-      writeOut(firstRow, numRows, panel * kPanelColumns, k.index(bank.size(2)), results);
+      writeOut(firstRow, numRows, panel, k.index(bank.size(2)), results);
     });
   }
 
@@ -140,13 +158,14 @@ private:
            [&](Val done) { body(rows.first + done, min(rows.count - done, k.index(tile.rows))); });
   }
 
-  /// `variant` rows from `firstRow`, the last living one repeated.
+  /// `variant` rows from slot `firstRow` on, the last living one repeated.
   LeftMatrix leftRows(const Buffer &input, Val firstRow, Val numRows, int64_t variant) {
     LeftMatrix left = {{}, 1};
     for (int64_t m = 0; m < variant; ++m)
-      left.rows.push_back(input.row(firstRow + min(k.index(m), numRows - 1)));
+      left.rows.push_back(input.row(inputRow(firstRow + min(k.index(m), numRows - 1))));
     return left;
   }
+  Val inputRow(Val slot) { return sourceRow ? k.convert(sourceRow.load(slot), k.i64()) : slot; }
 
   KernelBuilder::Vals multiplyForward(KernelBuilder::Vals zero, const LeftMatrix &left, const Buffer &weights,
                                       int64_t column) {
@@ -176,28 +195,47 @@ private:
 
   Buffer sumsRow(int64_t accumulator, Val row) { return sums.row(k.index(accumulator)).row(row); }
 
-  /// Living rows of the block, through the epilogue, to columns [column, column + 32) of `targets`.
-  void writeOut(Val firstRow, Val numRows, Val column, Val numColumns, ArrayRef<Buffer> targets) {
+  /// Living rows of the block, through the epilogue, to the columns of `panel` in `targets`.
+  void writeOut(Val firstRow, Val numRows, Val panel, Val numColumns, ArrayRef<Buffer> targets) {
     bool mayBePartial = isTransposed ? bank.size(2) % kPanelColumns != 0 : ranges.hasPartialPanel();
+    Val column = panel * kPanelColumns;
     k.loop(0, numRows, 1, [&](Val row) {
-      Val start = (firstRow + row) * numColumns + column;
+      Val slot = firstRow + row, start = slot * numColumns + column;
+      KernelBuilder::Vals rowValues; // of the extras that have one value for each row
+      for (const Buffer &extra : extras)
+        rowValues.push_back(extra.shape.size() == 1 ? k.broadcast(extra.load(slot)) : Val());
+      KernelBuilder::Vals panelSums(targets.size());
       panelVectors(k, column, numColumns, mayBePartial, [&](int64_t offset, Val mask) {
         SmallVector<Value> values;
         for (int64_t i = 0; i < numAccumulators; ++i)
           values.push_back(sumsRow(i, row).loadVector(offset));
         if (hasEpilogue) {
-          for (const Buffer &extra : extras)
-            values.push_back(extra.loadVector(start + offset, kLanes, mask));
+          for (auto [extra, rowValue] : llvm::zip(extras, rowValues))
+            values.push_back(rowValue ? rowValue : extra.loadVector(start + offset, kLanes, mask));
           FailureOr<SmallVector<Value>> mapped = cloneScalarRegion(frame, values);
           isRegionGood &= succeeded(mapped) && mapped->size() == targets.size();
           if (!isRegionGood)
             return;
           values = *mapped;
         }
-        for (auto [target, value] : llvm::zip(targets, values))
-          target.store(Val(k, value), start + offset, mask);
+        for (auto [target, value, panelSum] : llvm::zip(targets, values, panelSums)) {
+          if (!isPanelSums(target)) {
+            target.store(Val(k, value), start + offset, mask);
+            continue;
+          }
+          Val living = mask ? select(mask, Val(k, value), k.zeros()) : Val(k, value);
+          panelSum = offset == 0 ? living : panelSum + living;
+          if (offset + kLanes == kPanelColumns)
+            target.store(k.sum(panelSum), slot * target.size(1) + panel);
+        }
       });
     });
+  }
+
+  /// Whether `target` holds sums of each row over the columns of each panel. Only an epilogue has such results.
+  bool isPanelSums(const Buffer &target) {
+    int64_t numColumns = isTransposed ? bank.size(2) : ranges.numColumns[0];
+    return hasEpilogue && target.size(1) != numColumns;
   }
 
   plan::MatmulAttr family;
@@ -208,6 +246,7 @@ private:
 
   SmallVector<Buffer> inputs, extras, results;
   Buffer bank;
+  Buffer sourceRow; // the row of the inputs that a slot reads; none: the slot's own
   unsigned tilesOperand = 0;
   PanelRanges ranges;
   int64_t numAccumulators = 1;

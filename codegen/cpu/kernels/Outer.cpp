@@ -25,18 +25,22 @@ public:
       : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)) {}
 
   FailureOr<int64_t> emit() {
-    unsigned numRanges = family.getPanels().size();
-    if (k.numOperands() != numRanges + 4)
-      return frame.kernel.emitOpError() << "has " << k.numOperands() << " operands, expected " << numRanges + 4;
-    x = k.operand(0);
+    unsigned numRanges = family.getPanels().size(), next = 0;
+    bool isGathered = family.getGatheredInput() || family.getGatheredCotangents();
+    if (k.numOperands() != numRanges + isGathered + 4)
+      return frame.kernel.emitOpError() << "has " << k.numOperands() << " operands, expected "
+                                        << numRanges + isGathered + 4;
+    x = k.operand(next++);
     for (unsigned i = 0; i < numRanges; ++i) {
-      cotangents.push_back(k.operand(1 + i));
+      cotangents.push_back(k.operand(next++));
       ranges.firstPanel.push_back(family.getPanels()[i]);
       ranges.numColumns.push_back(cotangents[i].size(1));
     }
-    offset = k.operand(1 + numRanges);
-    add = k.scalar(2 + numRanges);
-    gradient = k.operand(3 + numRanges);
+    if (isGathered)
+      sourceRow = k.operand(next++);
+    offset = k.operand(next++);
+    add = k.scalar(next++);
+    gradient = k.operand(next++);
     int64_t panelsPerBlock = family.getPanelsPerBlock(), numBlocks = countBlocks(ranges, panelsPerBlock), widest = 0;
     for (unsigned i = 0; i < numRanges; ++i)
       widest = std::max(widest, ranges.numPanels(i));
@@ -94,12 +98,14 @@ private:
       addColumns(k.index(whole), x.size(1) - whole);
   }
 
+  Val readRow(Val slot, bool isGathered) { return isGathered ? k.convert(sourceRow.load(slot), k.i64()) : slot; }
+
   /// Columns from the range's end on become zeros: so do the gradient's padding columns.
   void packPanel(const PanelBlock &block, Val panel, Val firstRow, Val numRows) {
     Buffer target = packedPanels.row(panel - block.begin);
     Val firstColumn = panel * kPanelColumns;
     k.loop(0, numRows, 1, [&](Val row) {
-      Val start = (firstRow + row) * block.numColumns + firstColumn;
+      Val start = readRow(firstRow + row, family.getGatheredCotangents()) * block.numColumns + firstColumn;
       panelVectors(k, firstColumn, block.numColumns, ranges.hasPartialPanel(), [&](int64_t column, Val mask) {
         target.row(row).store(block.rows.loadVector(start + column, kLanes, mask), column);
       });
@@ -118,7 +124,7 @@ private:
   /// Row by row: x is read in order, and the strips' lines stay in the first cache until they are full.
   void packX(Val firstRow, Val numRows, Val firstColumn, int64_t numColumns) {
     k.loop(0, numRows, 1, [&](Val row) {
-      Buffer source = x.row(firstRow + row).at(firstColumn);
+      Buffer source = x.row(readRow(firstRow + row, family.getGatheredInput())).at(firstColumn);
       forEachStrip(numColumns, [&](Val strip, int64_t width) {
         Buffer from = source.at(strip * tile.rows), to = packedStrip(strip).at(row * tile.rows);
         int64_t done = 0;
@@ -167,6 +173,7 @@ private:
   RegisterTile tile;
 
   Buffer x, offset, gradient;
+  Buffer sourceRow; // the row that a slot reads of what is gathered
   SmallVector<Buffer> cotangents;
   Val add;
   PanelRanges ranges;
