@@ -93,6 +93,8 @@ public:
                       {"kernels", describeKernels(scratchBytes)}};
     for (auto train : module.getOps<TrainOp>())
       describeTraining(train, root);
+    if (!phases.empty())
+      root["phases"] = std::move(phases);
     std::string text;
     llvm::raw_string_ostream(text) << json::Value(std::move(root));
     return text;
@@ -109,11 +111,22 @@ private:
   }
 
   void describeTraining(TrainOp train, json::Object &root) {
+    json::Object phase{{"rate", train.getRate() ? train.getRate()->convertToDouble() : 1.0}};
+    if (train.getUntil())
+      phase["until"] = static_cast<int64_t>(*train.getUntil());
+    if (auto functions = train.getFunctionsAttr())
+      for (auto [key, name] : llvm::zip(ArrayRef<StringRef>{"eval", "accumulate", "update"},
+                                        functions.getAsRange<StringAttr>()))
+        phase[key] = name.getValue();
+    phases.push_back(std::move(phase));
+    if (root.get("train"))
+      return; // the losses are the same in all phases
     root["train"] = json::Object{{"beta1", train.getBeta1().convertToDouble()},
                                  {"beta2", train.getBeta2().convertToDouble()},
                                  {"epsilon", train.getEpsilon().convertToDouble()},
                                  {"weight_decay", train.getWeightDecay().convertToDouble()},
-                                 {"clip", train.getClip().convertToDouble()}};
+                                 {"clip", train.getClip().convertToDouble()},
+                                 {"ema", train.getEma() ? train.getEma()->convertToDouble() : 0.0}};
     json::Array losses;
     if (train.getLosses())
       for (auto name : train.getLossesAttr().getAsRange<StringAttr>())
@@ -154,7 +167,7 @@ private:
       }
     }
     json::Array slots{"param"};
-    for (plan::Slot slot : {plan::Slot::grad, plan::Slot::m, plan::Slot::v})
+    for (plan::Slot slot : {plan::Slot::grad, plan::Slot::m, plan::Slot::v, plan::Slot::ema})
       if (used.contains(slot))
         slots.push_back(plan::stringifySlot(slot));
     return json::Object{{"bank", bank.getSymName()},
@@ -238,6 +251,7 @@ private:
 
   ModuleOp module;
   ArrayRef<StepSignature> steps;
+  json::Array phases;
   int64_t numRows = 0; // of the longest field; known once the functions are described
 };
 

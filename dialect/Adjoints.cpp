@@ -1,6 +1,7 @@
 // Reverse mode at level 2: each operation's own adjoint. The formulas stand in the operations' descriptions.
 #include "dialect/Motley.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace mlir::motley;
@@ -82,18 +83,29 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
     return emitOpError("is transposed, gathered or has an epilogue: differentiate before fusion");
   SmallVector<Value> cotangents;
   SmallVector<int64_t> ranges; // of the results that matter
+  // Where different members of two ranges train, each has an outer product of its own.
+  llvm::MapVector<Attribute, std::pair<SmallVector<int64_t>, SmallVector<Value>>> trained;
   for (auto [range, result] : llvm::zip(getRanges(), getResults())) {
     if (!adjoint.has(result))
       continue;
     cotangents.push_back(adjoint.cotangent(result));
     ranges.push_back(range);
+    SmallVector<int64_t> map = adjoint.trainedMap(*this, getBankAttr(), range, getMap());
+    if (llvm::all_of(map, [](int64_t member) { return member < 0; }))
+      continue;
+    auto &[itsRanges, itsCotangents] = trained[builder.getDenseI64ArrayAttr(map)];
+    itsRanges.push_back(range);
+    itsCotangents.push_back(cotangents.back());
   }
   Value input = getInputs()[0];
-  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), ranges, getMap());
-  if (failed(add))
-    return failure();
-  GroupedOuterOp::create(builder, getLoc(), input, cotangents, getBankAttr(), builder.getDenseI64ArrayAttr(ranges),
-                         getMapAttr(), getGroups(), *add, getPrecisionAttr());
+  for (auto &[key, written] : trained) {
+    auto map = cast<DenseI64ArrayAttr>(key);
+    FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), written.first, map);
+    if (failed(add))
+      return failure();
+    GroupedOuterOp::create(builder, getLoc(), input, written.second, getBankAttr(),
+                           builder.getDenseI64ArrayAttr(written.first), map, getGroups(), *add, getPrecisionAttr());
+  }
   auto dinput = GroupedMatmulOp::create(builder, getLoc(), TypeRange(input.getType()), builder.getUnitAttr(),
                                         getBankAttr(), builder.getDenseI64ArrayAttr(ranges), getMapAttr(), cotangents,
                                         getGroups(), ValueRange(), getPrecisionAttr());
@@ -103,15 +115,23 @@ LogicalResult GroupedMatmulOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint
 
 LogicalResult GroupedBiasOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value cotangent = adjoint.cotangent(getResult());
-  FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, getMap());
-  if (failed(add))
-    return failure();
-  GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), getMapAttr(), getGroups(), *add);
+  SmallVector<int64_t> map = adjoint.trainedMap(*this, getBankAttr(), 0, getMap());
+  if (llvm::any_of(map, [](int64_t member) { return member >= 0; })) {
+    FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, map);
+    if (failed(add))
+      return failure();
+    GroupedSumOp::create(builder, getLoc(), cotangent, getBankAttr(), builder.getDenseI64ArrayAttr(map), getGroups(),
+                         *add);
+  }
   adjoint.accumulate(getInput(), cotangent);
   return success();
 }
 
 LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
+  // Frozen members of the map, which the input's cotangent needs, are left out when the gradients are lowered.
+  if (getBiasAttr() && adjoint.trainedMap(*this, getGainAttr(), 0, getMap()) !=
+                           adjoint.trainedMap(*this, getBiasAttr(), 0, getMap()))
+    return emitError("freezes its gain but not its bias, or its bias but not its gain; freeze both or neither");
   FailureOr<Value> add = adjoint.addFlag(*this, getGainAttr(), {0}, getMap());
   if (failed(add))
     return failure();
@@ -143,6 +163,8 @@ LogicalResult GroupedAttentionOp::buildAdjoint(OpBuilder &builder, Adjoint &adjo
 }
 
 LogicalResult GroupedEmbeddingOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
+  if (adjoint.trainedMap(*this, getBankAttr(), 0, {0}).front() < 0)
+    return success();
   int64_t numTokens = lookupBank(*this, getBankAttr()).getRangeType(0).getDimSize(0);
   Value byToken = adjoint.rowsByToken(getTokens(), getGroups(), numTokens);
   FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, {0});

@@ -51,6 +51,22 @@ LogicalResult MotleyDialect::verifyOperationAttribute(Operation *op, NamedAttrib
     return op->emitOpError() << "carries '" << kPrecisionAttrName
                              << "', which belongs on a module and is a #motley.precision";
   }
+  if (attribute.getName() == kFrozenAttrName) {
+    auto names = dyn_cast<ArrayAttr>(attribute.getValue());
+    if (isa<FunctionOpInterface>(op) && names &&
+        llvm::all_of(names, [](Attribute name) { return isa<FlatSymbolRefAttr>(name); }))
+      return success();
+    return op->emitOpError() << "carries '" << kFrozenAttrName
+                             << "', which belongs on a function and lists symbols of variables";
+  }
+  if (attribute.getName() == kMissedAttrName) {
+    auto steps = dyn_cast<DictionaryAttr>(attribute.getValue());
+    if (isa<FunctionOpInterface>(op) && steps &&
+        llvm::all_of(steps, [](NamedAttribute entry) { return isa<IntegerAttr>(entry.getValue()); }))
+      return success();
+    return op->emitOpError() << "carries '" << kMissedAttrName
+                             << "', which belongs on a function and holds numbers of steps by variable";
+  }
   return op->emitOpError() << "carries '" << attribute.getName().getValue() << "', which belongs on an argument";
 }
 
@@ -66,7 +82,7 @@ static bool isFieldType(Field field, Type type) {
 
 LogicalResult MotleyDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argIndex,
                                                       NamedAttribute attribute) {
-  if (attribute.getName() == "motley.scalar")
+  if (attribute.getName() == kScalarAttrName)
     return isa<StringAttr>(attribute.getValue()) ? success() : op->emitOpError("motley.scalar must be a string");
   if (attribute.getName() != kFieldAttrName)
     return op->emitOpError() << "argument " << argIndex << " carries unknown '" << attribute.getName().getValue()
@@ -93,6 +109,14 @@ BankOp mlir::motley::lookupBank(Operation *from, FlatSymbolRefAttr symbol) {
 
 VariableOp mlir::motley::lookupVariable(Operation *from, FlatSymbolRefAttr symbol) {
   return SymbolTable::lookupNearestSymbolFrom<VariableOp>(from, symbol);
+}
+
+bool mlir::motley::isFrozen(Operation *user, VariableOp variable) {
+  if (variable.getRate() && variable.getRate()->isZero())
+    return true;
+  auto function = user->getParentOfType<FunctionOpInterface>();
+  auto names = function ? function->getAttrOfType<ArrayAttr>(kFrozenAttrName) : ArrayAttr();
+  return names && llvm::is_contained(names, FlatSymbolRefAttr::get(variable.getSymNameAttr()));
 }
 
 SmallVector<ModalityOp> mlir::motley::getModalities(Operation *from) {

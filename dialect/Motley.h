@@ -29,6 +29,12 @@ inline constexpr StringLiteral kFieldAttrName = "motley.field";
 /// Result attribute of a loss function: the name under which a per-row loss is reported (StringAttr).
 inline constexpr StringLiteral kLossAttrName = "motley.loss";
 
+/// Argument attribute of a function: the scalar's name for the caller (StringAttr).
+inline constexpr StringLiteral kScalarAttrName = "motley.scalar";
+/// Attribute of a function: variables that it does not train (ArrayAttr of FlatSymbolRefAttr).
+inline constexpr StringLiteral kFrozenAttrName = "motley.frozen";
+/// Attribute of a function: the steps that did not train a variable, by its name (DictionaryAttr of IntegerAttr).
+inline constexpr StringLiteral kMissedAttrName = "motley.missed";
 /// Attribute of a module: what products round their operands to where they don't say themselves (PrecisionAttr).
 inline constexpr StringLiteral kPrecisionAttrName = "motley.precision";
 
@@ -42,6 +48,9 @@ public:
   virtual bool has(Value result) = 0;
   /// Adds a cotangent to an operand.
   virtual void accumulate(Value operand, Value cotangent) = 0;
+  /// The map with -1 for members whose variable in `range` of the bank is frozen.
+  virtual SmallVector<int64_t> trainedMap(Operation *op, FlatSymbolRefAttr bank, int64_t range,
+                                          ArrayRef<int64_t> map) = 0;
   /// The `add` operand of a write into the gradients of members `map` and of `ranges` of a bank: the function's flag
   /// for their first write of a step, true afterwards. An error at `op` where some were written and some were not.
   virtual FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
@@ -63,6 +72,8 @@ namespace mlir::motley {
 BankOp lookupBank(Operation *from, FlatSymbolRefAttr symbol);
 /// The variable that `symbol` names, or null.
 VariableOp lookupVariable(Operation *from, FlatSymbolRefAttr symbol);
+/// Whether the function around `user` leaves the variable as it is.
+bool isFrozen(Operation *user, VariableOp variable);
 /// The modalities of the module in their order.
 SmallVector<ModalityOp> getModalities(Operation *from);
 /// Whether a number of an attribute is finite and above zero.

@@ -48,6 +48,11 @@ LogicalResult VariableOp::verify() {
   if (isFill ? !getScale().isFinite() : !isNotNegative(getScale())) /*variable_c2*/
     return emitOpError() << "needs a finite scale" << (isFill ? "" : " that is not negative") << ", got "
                          << getScale().convertToDouble();
+  auto isValid = [](std::optional<APFloat> number) { return !number || isNotNegative(*number); };
+  if (!isValid(getRate()) || !isValid(getDecay())) /*variable_c3*/
+    return emitOpError() << "needs a finite " << (isValid(getRate()) ? "decay" : "rate")
+                         << " that is not negative, got "
+                         << (isValid(getRate()) ? getDecay() : getRate())->convertToDouble();
   return success();
 }
 
@@ -143,10 +148,20 @@ template <typename OpT> static LogicalResult verifyAdamW(OpT op) {
   if (!isNotNegative(op.getWeightDecay()) || !isNotNegative(op.getClip()))
     return op.emitOpError() << "needs a finite weight_decay and clip that are not negative, got "
                             << op.getWeightDecay().convertToDouble() << " and " << op.getClip().convertToDouble();
+  if (op.getEma() && (!isPositive(*op.getEma()) || op.getEma()->convertToDouble() >= 1))
+    return op.emitOpError() << "needs 0 < ema < 1, got " << op.getEma()->convertToDouble();
   return success();
 }
 
-LogicalResult TrainOp::verify() { return verifyAdamW(*this); } /*train_c2*/
+LogicalResult TrainOp::verify() {
+  if (failed(verifyAdamW(*this))) /*train_c2*/
+    return failure();
+  if (getRate() && !isPositive(*getRate())) /*train_c2*/
+    return emitOpError() << "needs a positive, finite rate, got " << getRate()->convertToDouble();
+  if (getUntil() && static_cast<int64_t>(*getUntil()) < 1) /*train_c4*/
+    return emitOpError() << "lasts until step " << static_cast<int64_t>(*getUntil()) << "; steps count from 1";
+  return success();
+}
 
 /// Whether `type` is tensor<Rxf32> or tensor<Rxi32>; `rows` is the R of the first, and must be that of all.
 static bool isOfRows(Type type, std::optional<int64_t> &rows) {
@@ -158,10 +173,65 @@ static bool isOfRows(Type type, std::optional<int64_t> &rows) {
   return tensor.getDimSize(0) == *rows;
 }
 
+/// The names of a phase's losses, before or after derive-functions; null where it names no function.
+static ArrayAttr lossNames(TrainOp train, SymbolTableCollection &symbols) {
+  if (train.getLosses())
+    return *train.getLosses();
+  auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(train, train.getFunctionAttr());
+  if (!function)
+    return {};
+  SmallVector<Attribute> names;
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    names.push_back(function.getResultAttr(i, kLossAttrName));
+  return ArrayAttr::get(train.getContext(), names);
+}
+
+/// The R of a phase's loss function, where it can be told.
+static std::optional<int64_t> lossRows(TrainOp train, SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(train, train.getFunctionAttr());
+  std::optional<int64_t> rows;
+  if (function && function.getNumResults() > 0)
+    (void)isOfRows(function.getResultTypes().front(), rows);
+  return rows;
+}
+
+/// How a phase fits the one before it.
+static LogicalResult verifyPhase(TrainOp phase, TrainOp previous, SymbolTableCollection &symbols) {
+  auto fail = [&](const Twine &what) -> LogicalResult {
+    return (phase.emitOpError() << what).attachNote(previous.getLoc()) << "the phase before it";
+  };
+  if (!previous.getUntil()) /*train_c4*/
+    return fail("follows a phase that does not say until which step it lasts");
+  if (phase.getUntil() && static_cast<int64_t>(*phase.getUntil()) <= static_cast<int64_t>(*previous.getUntil()))
+    return fail("lasts until step " + Twine(*phase.getUntil()) + ", which is not behind step " + /*train_c4*/
+                Twine(*previous.getUntil()));
+  if (phase.getEmaAttr() != previous.getEmaAttr()) /*train_c4*/
+    return fail("has another ema than the phase before it");
+  if (lossNames(phase, symbols) != lossNames(previous, symbols)) /*train_c4*/
+    return fail("trains a function whose losses have other names than those of the phase before it");
+  if (lossRows(phase, symbols) != lossRows(previous, symbols)) /*train_c4*/
+    return fail("trains a function whose number of rows is not that of the phase before it");
+  return success();
+}
+
 LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  TrainOp first = *(*this)->getParentOfType<ModuleOp>().getOps<TrainOp>().begin();
-  if (first != *this) /*train_c4*/
-    return (emitOpError() << "is the second of its module").attachNote(first.getLoc()) << "the first";
+  TrainOp previous;
+  for (TrainOp other : (*this)->getParentOfType<ModuleOp>().getOps<TrainOp>()) {
+    if (other == *this)
+      break;
+    previous = other;
+  }
+  if (previous && failed(verifyPhase(*this, previous, symbols)))
+    return failure();
+  if (ArrayAttr names = getFrozenAttr()) {
+    llvm::SmallDenseSet<Attribute> distinct;
+    for (auto name : names.getAsRange<FlatSymbolRefAttr>()) {
+      if (!symbols.lookupNearestSymbolFrom<VariableOp>(*this, name)) /*train_c5*/
+        return emitOpError() << "freezes " << name << ", which is not a motley.variable";
+      if (!distinct.insert(name).second) /*train_c5*/
+        return emitOpError() << "freezes " << name << " twice";
+    }
+  }
   if (getLosses()) // consumed by derive-functions
     return success();
   auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getFunctionAttr());
@@ -171,9 +241,14 @@ LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
   llvm::SmallDenseSet<Attribute> seen;
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     Attribute field = function.getArgAttr(i, kFieldAttrName);
+    if (auto scalar = function.getArgAttrOfType<StringAttr>(i, kScalarAttrName); scalar && type.isF32()) {
+      if (!seen.insert(scalar).second) /*train_c3*/
+        return emitOpError() << "trains " << getFunctionAttr() << ", two arguments of which are the scalar " << scalar;
+      continue;
+    }
     if (!field) /*train_c1*/
       return emitOpError() << "trains " << getFunctionAttr() << ", whose argument " << i
-                           << " does not say which field of the rows it is";
+                           << " does not say which field of the rows it is, and is no f32 with motley.scalar";
     if (!seen.insert(field).second) /*train_c3*/
       return emitOpError() << "trains " << getFunctionAttr() << ", two arguments of which are the field "
                            << stringifyField(cast<FieldAttr>(field).getValue());
@@ -183,6 +258,7 @@ LogicalResult TrainOp::verifySymbolUses(SymbolTableCollection &symbols) {
   }
   if (function.getNumResults() == 0) /*train_c1*/
     return emitOpError() << "trains " << getFunctionAttr() << ", which returns no loss";
+  seen.clear();
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getRank() != 1 || !tensor.getElementType().isF32()) /*train_c1*/

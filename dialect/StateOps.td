@@ -36,19 +36,25 @@ def VariableOp : MotleyOp<"variable", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     high), site being the 64-bit FNV-1a hash of the name; with u_j = ((word_j >> 9) + 0.5) * 2^-23, uniform is b (2 u_0 - 1)
     and normal is s sqrt(-2 ln u_0) cos(2 pi u_1).
 
+    `rate` is a factor of the learning rate, 1 where it is not said; a variable of rate 0 is frozen: it has no gradient and keeps its
+    value. `decay` is its weight decay, instead of what motley.train says.
+
     Constraints:
     * C1: the type is a static tensor of f32 of rank 1 or 2, of positive sizes and at most 2^40 elements.
     * C2: the scale is finite; that of normal and uniform is not negative.
+    * C3: rate and decay are finite and not negative.
 
     Example:
 
     ```mlir
     motley.variable @blocks.0.attn.q.text : tensor<512x512xf32> init normal 2.000000e-02
     motley.variable @blocks.0.norm1.text : tensor<512xf32> init constant 1.000000e+00
+    motley.variable @blocks.0.router.text : tensor<512x4xf32> init normal 2.000000e-02 rate 1.000000e-01 decay 0.000000e+00
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, InitAttr:$init, F64Attr:$scale);
-  let assemblyFormat = "$sym_name `:` $type `init` `` $init $scale attr-dict";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, InitAttr:$init, F64Attr:$scale,
+                       OptionalAttr<F64Attr>:$rate, OptionalAttr<F64Attr>:$decay);
+  let assemblyFormat = "$sym_name `:` $type `init` `` $init $scale (`rate` $rate^)? (`decay` $decay^)? attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// The declared tensor type, [inputs, outputs] or [width].
@@ -99,27 +105,45 @@ def TrainOp : MotleyOp<"train", [HasParent<"::mlir::ModuleOp">, DeclareOpInterfa
   let summary = "says that a loss function is trained, and how";
   let description = [{
     derive-functions makes `init`, `eval`, `accumulate` and `update` from the function. AdamW (Loshchilov and Hutter,
-    arXiv 1711.05101): decoupled weight decay, on variables of rank 2 that are not tables; gradients are scaled by
-    min(1, clip / norm), where norm is the global l2 norm; clip 0 switches it off.
+    arXiv 1711.05101): decoupled weight decay, on variables of rank 2 that are not tables, unless they say otherwise; gradients are
+    scaled by min(1, clip / norm), where norm is the global l2 norm; clip 0 switches it off. With `ema` d, every trained variable has
+    an average a' = d a + (1 - d) w', which starts at its first value.
+
+    Several are the phases of one run in their order: a phase lasts to the step `until`, `rate` is a factor of the learning rate in it,
+    and the variables in `frozen` are not trained in it. A phase whose function, frozen variables and numbers are an earlier one's
+    shares its functions; else they are named `eval.1` and so on. A variable's corrections of bias count the steps that trained it.
 
     Constraints:
-    * C1: the symbol names a function whose arguments all carry `motley.field` and whose results are all tensor<Rxf32>, one
-      loss per row and result, named by `motley.loss`. Once derive-functions has consumed the function, `losses` holds the names.
-    * C2: 0 <= beta1, beta2 < 1; epsilon > 0; weight_decay, clip >= 0; all finite.
-    * C3: all arguments and results have one R; no field and no loss name appears twice.
-    * C4: a module has at most one.
+    * C1: the symbol names a function whose arguments all carry `motley.field`, or are f32 and carry `motley.scalar`, and whose
+      results are all tensor<Rxf32>, one loss per row and result, named by `motley.loss`. Once derive-functions has consumed the
+      function, `losses` holds the names, and `functions` those of eval, accumulate and update.
+    * C2: 0 <= beta1, beta2 < 1; epsilon > 0; weight_decay, clip >= 0; 0 < ema < 1; rate > 0; all finite.
+    * C3: all arguments and results have one R; no field, scalar or loss name appears twice.
+    * C4: `until` is at least 1, ascends, and only the last phase may leave it out. All phases have one R, the same names of losses,
+      and the same ema.
+    * C5: every entry of frozen names a motley.variable; none twice.
 
     Example:
 
     ```mlir
     motley.train @loss adamw beta1 9.000000e-01 beta2 9.500000e-01 epsilon 1.000000e-08 weight_decay 1.000000e-01 clip 1.000000e+00
     ```
+
+    The first 100 steps train all but the embedding:
+
+    ```mlir
+    motley.train @loss adamw beta1 9.000000e-01 beta2 9.500000e-01 epsilon 1.000000e-08 weight_decay 1.000000e-01 clip 1.000000e+00 ema 9.999000e-01 until 100 frozen [@embed]
+    motley.train @loss adamw beta1 9.000000e-01 beta2 9.500000e-01 epsilon 1.000000e-08 weight_decay 1.000000e-01 clip 1.000000e+00 ema 9.999000e-01 rate 5.000000e-01
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$function, F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon, F64Attr:$weight_decay,
-                       F64Attr:$clip, OptionalAttr<StrArrayAttr>:$losses);
+                       F64Attr:$clip, OptionalAttr<F64Attr>:$ema, OptionalAttr<F64Attr>:$rate, OptionalAttr<I64Attr>:$until,
+                       OptionalAttr<TypedArrayAttrBase<FlatSymbolRefAttr, "symbols of variables">>:$frozen,
+                       OptionalAttr<StrArrayAttr>:$losses, OptionalAttr<StrArrayAttr>:$functions);
   let assemblyFormat = [{
     $function `adamw` `beta1` $beta1 `beta2` $beta2 `epsilon` $epsilon `weight_decay` $weight_decay `clip` $clip
-    (`losses` $losses^)? attr-dict
+    (`ema` $ema^)? (`rate` $rate^)? (`until` $until^)? (`frozen` $frozen^)? (`losses` $losses^)? (`functions` $functions^)?
+    attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -128,7 +152,9 @@ def BackwardOp : MotleyOp<"backward", [SameVariadicOperandSize]> {
   let summary = "asks for the gradients of the variables that these losses depend on";
   let description = [{
     Given cotangents of per-row losses, differentiate replaces this operation by the adjoints of everything that the losses
-    depend on; they write the gradients of banks. `add` says whether the first write of each gradient adds or overwrites.
+    depend on; they write the gradients of banks. `add` says whether the first write of each gradient adds or overwrites. Frozen
+    variables (of rate 0, or listed by the function's `motley.frozen`) get no gradient, and below the lowest that trains
+    nothing is differentiated.
 
     Constraints:
     * C1: at least one loss; one cotangent per loss, of its type.
@@ -167,7 +193,7 @@ def InitialiseOp : MotleyOp<"initialise", [DeclareOpInterfaceMethods<SymbolUserO
 def GradientNormOp : MotleyOp<"gradient_norm", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the l2 norm of all gradients of the named banks together";
   let description = [{
-    Summed over fixed blocks in a fixed order, in f64.
+    Summed over fixed blocks in a fixed order, in f64. Gradients of frozen variables do not count: they are zero.
 
     Constraints:
     * C1: every entry names a motley.bank; at least one, none twice.
@@ -188,8 +214,9 @@ def AdamWOp : MotleyOp<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface
   let description = [{
     With s = clip > 0 and norm > clip ? clip / norm : 1 and g = s * gradient, elementwise:
     m' = beta1 m + (1 - beta1) g;  v' = beta2 v + (1 - beta2) g^2;
-    w' = w - lr * (m' / (1 - beta1^step) / (sqrt(v' / (1 - beta2^step)) + epsilon) + decay * w).
-    arXiv 1711.05101, algorithm 2.
+    w' = w - rate lr * (m' / (1 - beta1^n) / (sqrt(v' / (1 - beta2^n)) + epsilon) + decay * w).
+    arXiv 1711.05101, algorithm 2. rate and decay are the variable's, decay otherwise `weight_decay`; n is `step` less what the
+    function's `motley.missed` says of the variable. With `ema` d, a' = d a + (1 - d) w'. Frozen variables are left alone.
 
     Constraints:
     * C1: the symbol names a motley.bank.
@@ -202,7 +229,8 @@ def AdamWOp : MotleyOp<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$bank, OneFloat:$norm, F32:$learning_rate, I64:$step,
-                       F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon, F64Attr:$weight_decay, F64Attr:$clip);
+                       F64Attr:$beta1, F64Attr:$beta2, F64Attr:$epsilon, F64Attr:$weight_decay, F64Attr:$clip,
+                       OptionalAttr<F64Attr>:$ema);
   let assemblyFormat = [{
     $bank `norm` $norm `learning_rate` $learning_rate `step` $step attr-dict `:` type($norm)
   }];

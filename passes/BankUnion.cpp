@@ -59,6 +59,7 @@ void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united
 
 /// Operations on whole banks: one for the united bank instead of one for each part.
 void rewriteWhole(ModuleOp module, ArrayRef<FlatSymbolRefAttr> parts, FlatSymbolRefAttr united) {
+  llvm::DenseSet<std::pair<Operation *, OperationName>> done; // function, and what it does to the united bank
   module.walk([&](Operation *op) {
     if (auto norm = dyn_cast<GradientNormOp>(op)) {
       llvm::SmallSetVector<Attribute, 8> banks;
@@ -69,10 +70,12 @@ void rewriteWhole(ModuleOp module, ArrayRef<FlatSymbolRefAttr> parts, FlatSymbol
     }
     if (!isa<InitialiseOp, AdamWOp>(op))
       return;
-    auto bank = op->getAttrOfType<FlatSymbolRefAttr>("bank");
-    if (bank == parts.front())
+    // The first part may be missing where its variables are frozen.
+    if (!llvm::is_contained(parts, op->getAttrOfType<FlatSymbolRefAttr>("bank")))
+      return;
+    if (done.insert({op->getParentOp(), op->getName()}).second)
       op->setAttr("bank", united);
-    else if (llvm::is_contained(parts, bank))
+    else
       op->erase();
   });
 }

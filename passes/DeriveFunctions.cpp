@@ -1,8 +1,11 @@
 // init, eval, accumulate and update from the loss function that motley.train names.
 //
 // Before: the loss function is at level 2, in slot order. After: the four functions are at level 2, the loss function
-// is gone, and motley.train keeps the names of the losses for the manifest.
+// is gone, and motley.train keeps the names of the losses and of the functions for the manifest. Phases share what they
+// have in common: eval with one loss function, accumulate where the same variables train, update where the numbers are
+// the same too.
 #include "passes/Passes.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::motley {
 #define GEN_PASS_DEF_DERIVEFUNCTIONS
@@ -22,7 +25,7 @@ Value addArgument(func::FuncOp function, Type type, StringRef attrName, Attribut
   return function.getArgument(index);
 }
 Value addScalar(func::FuncOp function, Type type, StringRef name) {
-  return addArgument(function, type, "motley.scalar", StringAttr::get(function.getContext(), name));
+  return addArgument(function, type, kScalarAttrName, StringAttr::get(function.getContext(), name));
 }
 
 /// The base partition of a model function: the one that its loss goes by.
@@ -55,54 +58,115 @@ Value fieldInSlots(func::FuncOp function, GroupByOp base, Field field, Type elem
   return GatherRowsOp::create(b, base.getLoc(), argument.getType(), argument, base.getGroups());
 }
 
+/// The scalars that training hands over by itself.
+constexpr StringLiteral kReservedScalars[] = {"live",       "add",  "inverse_normaliser", "seed", "step",
+                                              "learning_rate"};
+
 struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
   void runOnOperation() override {
-    SmallVector<TrainOp> trains(getOperation().getOps<TrainOp>());
-    llvm::erase_if(trains, [](TrainOp train) { return train.getLosses().has_value(); });
-    if (trains.empty())
+    SmallVector<TrainOp> phases(getOperation().getOps<TrainOp>());
+    llvm::erase_if(phases, [](TrainOp train) { return train.getLosses().has_value(); });
+    if (phases.empty())
       return;
-    if (trains.size() > 1) {
-      trains[1].emitOpError("is the second one of this module; a module trains one loss function");
-      return signalPassFailure();
-    }
-    TrainOp train = trains.front();
-    auto loss = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(train, train.getFunctionAttr());
-    GroupByOp base = findBase(loss);
-    if (!base) {
-      loss.emitError("goes by no table of rows: a loss function that is trained must read variables");
-      return signalPassFailure();
-    }
-    for (StringRef name : {"init", "eval", "accumulate", "update"})
-      if (getOperation().lookupSymbol(name)) {
-        train.emitOpError() << "derives @" << name << ", but the module has one already; rename it";
+    llvm::SmallSetVector<Operation *, 2> losses;
+    for (TrainOp phase : phases)
+      losses.insert(lossOf(phase));
+    for (Operation *loss : losses)
+      if (failed(checkLoss(cast<func::FuncOp>(loss))))
         return signalPassFailure();
+    findTrainedBanks(losses.getArrayRef());
+
+    func::FuncOp first = lossOf(phases.front());
+    OpBuilder b(first);
+    if (!isFree(phases.front(), "init"))
+      return signalPassFailure();
+    makeInit(b, first.getLoc());
+    for (auto [index, phase] : llvm::enumerate(phases))
+      if (failed(derive(b, phase, index)))
+        return signalPassFailure();
+    for (Operation *loss : losses)
+      loss->erase();
+  }
+
+  func::FuncOp lossOf(TrainOp phase) {
+    return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(phase, phase.getFunctionAttr());
+  }
+
+  LogicalResult checkLoss(func::FuncOp loss) {
+    if (!findBase(loss))
+      return loss.emitError("goes by no table of rows: a loss function that is trained must read variables");
+    for (unsigned i = 0; i < loss.getNumArguments(); ++i)
+      if (auto scalar = loss.getArgAttrOfType<StringAttr>(i, kScalarAttrName);
+          scalar && llvm::is_contained(kReservedScalars, scalar.getValue()))
+        return loss.emitError() << "takes the scalar " << scalar << ", a name that training uses itself; rename it";
+    return success();
+  }
+
+  bool isFree(TrainOp phase, StringRef name) {
+    if (!getOperation().lookupSymbol(name))
+      return true;
+    phase.emitOpError() << "derives @" << name << ", but the module has one already; rename it";
+    return false;
+  }
+
+  /// The functions of one phase, those that it shares with an earlier one aside.
+  LogicalResult derive(OpBuilder &b, TrainOp phase, size_t index) {
+    func::FuncOp loss = lossOf(phase);
+    ArrayAttr frozen = phase.getFrozen().value_or(b.getArrayAttr({}));
+    DictionaryAttr missed = b.getDictionaryAttr(missedSteps);
+    SmallVector<Attribute> functions;
+    auto make = [&](StringRef base, ArrayRef<Attribute> key, function_ref<LogicalResult(StringRef)> build) {
+      StringAttr &name = derived[b.getArrayAttr(key)];
+      if (!name) {
+        name = b.getStringAttr(index == 0 ? base.str() : (base + "." + Twine(index)).str());
+        if (!isFree(phase, name) || failed(build(name)))
+          return failure();
       }
+      functions.push_back(name);
+      return success();
+    };
     SmallVector<Attribute> names;
     for (unsigned i = 0; i < loss.getNumResults(); ++i)
       names.push_back(loss.getResultAttr(i, kLossAttrName));
-    findTrainedBanks(loss);
-
-    OpBuilder b(loss);
-    makeInit(b, loss.getLoc());
-    makeEval(b, loss);
-    makeAccumulate(b, loss);
-    makeUpdate(b, train);
-    train.setLossesAttr(b.getArrayAttr(names));
-    loss.erase();
+    b.setInsertionPoint(loss);
+    auto evalKey = b.getStringAttr("eval"), accumulateKey = b.getStringAttr("accumulate");
+    SmallVector<Attribute> updateKey = {b.getStringAttr("update"), frozen, missed, phase.getBeta1Attr(),
+                                        phase.getBeta2Attr(), phase.getEpsilonAttr(), phase.getWeightDecayAttr(),
+                                        phase.getClipAttr()};
+    if (failed(make("eval", {evalKey, phase.getFunctionAttr()},
+                    [&](StringRef name) { return makeEval(b, loss, name); })) ||
+        failed(make("accumulate", {accumulateKey, phase.getFunctionAttr(), frozen},
+                    [&](StringRef name) { return makeAccumulate(b, loss, name, frozen); })) ||
+        failed(make("update", updateKey, [&](StringRef name) { return makeUpdate(b, phase, name, frozen, missed); })))
+      return failure();
+    phase.setLossesAttr(b.getArrayAttr(names));
+    phase.setFunctionsAttr(b.getArrayAttr(functions));
+    int64_t until = phase.getUntil().value_or(lastStep);
+    for (auto name : frozen.getAsRange<FlatSymbolRefAttr>()) {
+      auto old = dyn_cast_or_null<IntegerAttr>(missedSteps.get(name.getAttr()));
+      missedSteps.set(name.getAttr(), b.getI64IntegerAttr((old ? old.getInt() : 0) + until - lastStep));
+    }
+    lastStep = until;
+    return success();
   }
 
   /// In the order of their declarations; tables that are looked up are known apart.
-  void findTrainedBanks(func::FuncOp loss) {
+  void findTrainedBanks(ArrayRef<Operation *> losses) {
     llvm::DenseSet<Attribute> used;
-    loss.walk([&](Operation *op) {
-      for (NamedAttribute attr : op->getAttrs())
-        if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue()); symbol && lookupBank(op, symbol)) {
-          used.insert(symbol);
-          if (isa<GroupedEmbeddingOp>(op))
-            tables.insert(symbol);
-        }
-    });
     banks.clear();
+    tables.clear();
+    derived.clear();
+    missedSteps = NamedAttrList();
+    lastStep = 0;
+    for (Operation *loss : losses)
+      loss->walk([&](Operation *op) {
+        for (NamedAttribute attr : op->getAttrs())
+          if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue()); symbol && lookupBank(op, symbol)) {
+            used.insert(symbol);
+            if (isa<GroupedEmbeddingOp>(op))
+              tables.insert(symbol);
+          }
+      });
     for (BankOp bank : getOperation().getOps<BankOp>())
       if (auto symbol = FlatSymbolRefAttr::get(bank.getSymNameAttr()); used.contains(symbol))
         banks.push_back(symbol);
@@ -161,43 +225,86 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     return losses;
   }
 
-  void makeEval(OpBuilder &b, func::FuncOp loss) {
+  LogicalResult makeEval(OpBuilder &b, func::FuncOp loss, StringRef name) {
     func::FuncOp eval;
-    cloneWithSums(b, loss, eval, "eval");
+    cloneWithSums(b, loss, eval, name);
+    for (NoiseOp noise : llvm::make_early_inc_range(eval.getOps<NoiseOp>())) {
+      OpBuilder inner(noise);
+      Value zeros = arith::ConstantOp::create(inner, noise.getLoc(), inner.getZeroAttr(noise.getType()));
+      noise.replaceAllUsesWith(zeros);
+      noise.erase();
+    }
+    return success();
   }
 
-  void makeAccumulate(OpBuilder &b, func::FuncOp loss) {
+  LogicalResult makeAccumulate(OpBuilder &b, func::FuncOp loss, StringRef name, ArrayAttr frozen) {
     func::FuncOp accumulate;
-    SmallVector<Value> losses = cloneWithSums(b, loss, accumulate, "accumulate");
+    SmallVector<Value> losses = cloneWithSums(b, loss, accumulate, name);
+    if (!frozen.empty())
+      accumulate->setAttr(kFrozenAttrName, frozen);
     Value add = addScalar(accumulate, b.getI1Type(), "add");
     Value inverseNormaliser = addScalar(accumulate, b.getF32Type(), "inverse_normaliser");
+    SmallVector<NoiseOp> noises(accumulate.getOps<NoiseOp>());
+    if (!noises.empty()) {
+      Value seed = addScalar(accumulate, b.getI64Type(), "seed"), step = addScalar(accumulate, b.getI64Type(), "step");
+      for (NoiseOp noise : noises) {
+        noise.getSeedMutable().assign(seed);
+        noise.getStepMutable().assign(step);
+      }
+    }
     Value weights = (*accumulate.getOps<LossSumsOp>().begin()).getWeights();
     OpBuilder inner(accumulate.getBody().front().getTerminator());
     Value seed = ScaleOp::create(inner, loss.getLoc(), weights.getType(), weights, inverseNormaliser);
     BackwardOp::create(inner, loss.getLoc(), losses, SmallVector<Value>(losses.size(), seed), add);
+    return success();
   }
 
-  void makeUpdate(OpBuilder &b, TrainOp train) {
+  LogicalResult makeUpdate(OpBuilder &b, TrainOp train, StringRef name, ArrayAttr frozen, DictionaryAttr missed) {
     OpBuilder::InsertionGuard guard(b);
     Location loc = train.getLoc();
-    func::FuncOp update = startFunction(b, loc, "update");
+    func::FuncOp update = startFunction(b, loc, name);
+    if (!frozen.empty())
+      update->setAttr(kFrozenAttrName, frozen);
+    if (!missed.empty())
+      update->setAttr(kMissedAttrName, missed);
     Value rate = addScalar(update, b.getF32Type(), "learning_rate");
     Value step = addScalar(update, b.getI64Type(), "step");
     b.setInsertionPointToEnd(&update.getBody().front());
+    Operation *end = func::ReturnOp::create(b, loc);
+    b.setInsertionPoint(end);
+    SmallVector<FlatSymbolRefAttr> trained;
+    for (FlatSymbolRefAttr bank : banks)
+      if (trains(end, lookupBank(getOperation(), bank)))
+        trained.push_back(bank);
+    if (trained.empty())
+      return train.emitOpError("trains nothing: all variables are frozen");
     auto normType = RankedTensorType::get({1}, b.getF32Type());
-    Value norm =
-        GradientNormOp::create(b, loc, normType, b.getArrayAttr(SmallVector<Attribute>(banks.begin(), banks.end())));
-    for (FlatSymbolRefAttr bank : banks) {
+    Value norm = GradientNormOp::create(b, loc, normType,
+                                        b.getArrayAttr(SmallVector<Attribute>(trained.begin(), trained.end())));
+    for (FlatSymbolRefAttr bank : trained) {
       bool decays = !tables.contains(bank) && lookupBank(getOperation(), bank).getRangeType(0).getRank() == 2;
       AdamWOp::create(b, loc, bank, norm, rate, step, train.getBeta1Attr(), train.getBeta2Attr(),
                       train.getEpsilonAttr(), decays ? train.getWeightDecayAttr() : b.getF64FloatAttr(0),
-                      train.getClipAttr());
+                      train.getClipAttr(), train.getEmaAttr());
     }
-    func::ReturnOp::create(b, loc, norm);
+    end->setOperands(norm);
     update.setFunctionType(b.getFunctionType(update.getArgumentTypes(), TypeRange(normType)));
+    return success();
+  }
+
+  /// Whether the function around `user` trains a variable of the bank.
+  static bool trains(Operation *user, BankOp bank) {
+    for (int64_t member = 0; member < bank.getNumMembers(); ++member)
+      for (int64_t range = 0; range < bank.getNumRanges(); ++range)
+        if (!isFrozen(user, bank.getVariable(member, range)))
+          return true;
+    return false;
   }
 
   SmallVector<FlatSymbolRefAttr> banks;
   llvm::DenseSet<Attribute> tables;
+  llvm::DenseMap<Attribute, StringAttr> derived; // what a function is made of -> its name
+  NamedAttrList missedSteps;                     // by variable, of the phases so far
+  int64_t lastStep = 0;                          // of the phases so far
 };
 } // namespace

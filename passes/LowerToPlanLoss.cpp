@@ -14,6 +14,7 @@ struct HeadBackward {
   Value dce, dz; ///< buffers of the cotangents
   Value dinput;  ///< buffer of the input's cotangent
   Value add;     ///< whether the first window adds to the head's gradient
+  bool trains;   ///< whether the head has a gradient
 };
 
 /// Lowers one cross-entropy, window after window.
@@ -67,6 +68,8 @@ private:
       return;
 
     multiply(MatmulForm::transposed, choice.getTransposed(), rows, backward->dinput, offset, height);
+    if (!backward->trains)
+      return;
     int64_t perBlock = choice.getOuter().getPanelsPerBlock();
     step.launch(loc, {plan::OuterAttr::get(step.context(), plan::getFirstPanel(bank, 0), map, perBlock, false, false, precision),
                       {reads(input), reads(rows), reads(offset), reads(begin == 0 ? backward->add : step.truth()),
@@ -123,7 +126,7 @@ LogicalResult mlir::motley::lower(GroupedCrossEntropyBackwardOp op, StepBuilder 
   if (failed(bank) || failed(choice))
     return failure();
   HeadBackward backward{step.buffer(op.getDce()), step.buffer(op.getDz()), step.destination(op.getDinput()),
-                        step.scalar(op.getAdd())};
+                        step.scalar(op.getAdd()), !isFrozen(op, bank->getVariable(0, 0))};
   HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(),
                op.getPrecision().value_or(Precision::f32), step).run(op, &backward);
   return success();

@@ -86,12 +86,19 @@ LogicalResult mlir::motley::lower(GroupedNormBackwardOp op, StepBuilder &step) {
                1,
                8 * numElements(op.getInput())});
 
+  SmallVector<int64_t> trained(op.getMap());
+  for (int64_t &member : trained)
+    if (member >= 0 && isFrozen(op, gain->getVariable(member, 0)))
+      member = -1;
+  int64_t units = countColumnUnits(trained, *gain);
+  if (units == 0)
+    return success();
   bool hasBias = op.getBiasAttr() != nullptr;
-  Launch launch{plan::NormGainAttr::get(step.context(), op.getKind(), op.getHeads(), hasBias, op.getMap()),
+  Launch launch{plan::NormGainAttr::get(step.context(), op.getKind(), op.getHeads(), hasBias, trained),
                 {reads(cotangent), reads(input), reads(statistics), reads(table.offset),
                  reads(step.scalar(op.getAdd())), updates(step.state(*gain, plan::Slot::grad))},
                 nullptr,
-                countColumnUnits(op.getMap(), *gain),
+                units,
                 3 * numElements(op.getInput())};
   if (hasBias) {
     FailureOr<BankOp> bias = getBank(op, op.getBiasAttr());
@@ -99,8 +106,7 @@ LogicalResult mlir::motley::lower(GroupedNormBackwardOp op, StepBuilder &step) {
       return failure();
     launch.operands.push_back(updates(step.state(*bias, plan::Slot::grad)));
   }
-  if (launch.factor > 0)
-    step.launch(op.getLoc(), launch);
+  step.launch(op.getLoc(), launch);
   return success();
 }
 

@@ -11,14 +11,14 @@
 
 namespace mlir::motley::interp {
 
-enum class StateSlot { param, grad, m, v };
-inline constexpr std::array<StringLiteral, 4> kStateSlotNames = {"param", "grad", "m", "v"};
+enum class StateSlot { param, grad, m, v, ema };
+inline constexpr std::array<StringLiteral, 5> kStateSlotNames = {"param", "grad", "m", "v", "ema"};
 std::optional<StateSlot> parseStateSlot(StringRef name);
 
 /// One variable, unpacked and row-major [inputs, outputs] or [width]. All slots start at zero, as the runtime's do.
 struct VariableState {
   SmallVector<int64_t, 2> shape;
-  std::array<std::vector<double>, 4> slots;
+  std::array<std::vector<double>, kStateSlotNames.size()> slots;
 
   std::vector<double> &slot(StateSlot which) { return slots[size_t(which)]; }
   const std::vector<double> &slot(StateSlot which) const { return slots[size_t(which)]; }

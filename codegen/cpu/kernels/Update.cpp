@@ -58,37 +58,94 @@ static Val power(KernelBuilder &k, double base, Val exponent) {
   })[0];
 }
 
+namespace {
+
+/// A block of elements, and what it is updated by.
+struct UpdateRule {
+  Val lower, upper;   // elements
+  Val rate;           // learning rate, f32
+  Val decay;          // f32; null: none
+  Val scale1, scale2; // m' / (1 - beta1^n) is m' * scale1, v' likewise
+};
+
+} // namespace
+
 FailureOr<int64_t> emit(plan::AdamWAttr family, KernelFrame &frame) {
   constexpr int64_t kElementsPerUnit = 16384;
   KernelBuilder k(frame);
-  Buffer param = k.operand(0), grad = k.operand(1), m = k.operand(2), v = k.operand(3), norm = k.operand(4);
-  Val rate = k.scalar(5), step = k.scalar(6);
+  bool hasEma = family.getEma() != nullptr;
+  Buffer param = k.operand(0), grad = k.operand(1), m = k.operand(2), v = k.operand(3);
+  Buffer ema = hasEma ? k.operand(4) : Buffer(), norm = k.operand(4 + hasEma);
+  Val rate = k.scalar(5 + hasEma), step = k.scalar(6 + hasEma);
   double beta1 = family.getBeta1().getValueAsDouble(), beta2 = family.getBeta2().getValueAsDouble();
   double epsilon = family.getEpsilon().getValueAsDouble(), decay = family.getWeightDecay().getValueAsDouble();
   double clip = family.getClip().getValueAsDouble();
+  double keep = hasEma ? family.getEma().getValueAsDouble() : 0;
 
-  // Scalars, once per call: m' / (1 - beta1^step) is m' * scale1, v' likewise.
-  Val scale1 = k.convert(1.0 / (1.0 - power(k, beta1, step)), k.f32());
-  Val scale2 = k.convert(1.0 / (1.0 - power(k, beta2, step)), k.f32());
+  auto correction = [&](double beta, Val count) { return k.convert(1.0 / (1.0 - power(k, beta, count)), k.f32()); };
   Val gradientScale = k.constant(1.0, k.f32());
   if (clip > 0) {
     Val n = norm.load(0);
     gradientScale = select(n > clip, clip / n, gradientScale);
   }
-  k.units([&](Val unit) {
-    Val lower = unit * kElementsPerUnit;
-    k.elements(lower, min(lower + kElementsPerUnit, k.index(param.numElements())), [&](Val i, Val mask) {
+  auto update = [&](const UpdateRule &rule) {
+    k.elements(rule.lower, rule.upper, [&](Val i, Val mask) {
       Val g = grad.loadVector(i, kLanes, mask) * gradientScale;
       Val w = param.loadVector(i, kLanes, mask);
       Val newM = fma(m.loadVector(i, kLanes, mask), g.like(beta1), g * (1.0 - beta1));
       Val newV = fma(v.loadVector(i, kLanes, mask), g.like(beta2), g * g * (1.0 - beta2));
-      Val move = newM * scale1 / (sqrt(newV * scale2) + epsilon);
-      if (decay > 0)
-        move = fma(w, w.like(decay), move);
+      Val move = newM * rule.scale1 / (sqrt(newV * rule.scale2) + epsilon);
+      if (rule.decay)
+        move = fma(w, k.broadcast(rule.decay), move);
+      Val newW = fma(-rule.rate, move, w);
       m.store(newM, i, mask);
       v.store(newV, i, mask);
-      param.store(fma(-rate, move, w), i, mask);
+      param.store(newW, i, mask);
+      if (hasEma)
+        ema.store(fma(ema.loadVector(i, kLanes, mask), w.like(keep), newW * (1.0 - keep)), i, mask);
     });
+  };
+  if (!family.getRuns()) {
+    Val scale1 = correction(beta1, step), scale2 = correction(beta2, step);
+    k.units([&](Val unit) {
+      Val lower = unit * kElementsPerUnit, upper = min(lower + kElementsPerUnit, k.index(param.numElements()));
+      update({lower, upper, rate, decay > 0 ? k.constant(decay, k.f32()) : Val(), scale1, scale2});
+    });
+    return k.scratchBytes();
+  }
+
+  // One row for each run: its first unit, its elements, its rule.
+  std::vector<double> firsts, froms, tos, rates, decays, missed;
+  double units = 0;
+  for (auto run : family.getRuns().getAsRange<plan::RunAttr>()) {
+    firsts.push_back(units);
+    units += llvm::divideCeil(run.getTo() - run.getFrom(), kElementsPerUnit);
+    froms.push_back(run.getFrom());
+    tos.push_back(run.getTo());
+    rates.push_back(run.getRate().getValueAsDouble());
+    decays.push_back(run.getDecay().getValueAsDouble());
+    missed.push_back(run.getMissed());
+  }
+  Buffer firstTable = k.table(firsts), fromTable = k.table(froms), toTable = k.table(tos), rateTable = k.table(rates),
+         decayTable = k.table(decays), missedTable = k.table(missed);
+  bool anyDecay = llvm::any_of(decays, [](double one) { return one > 0; });
+  bool anyMissed = llvm::any_of(missed, [](double one) { return one > 0; });
+  Val scale1, scale2;
+  if (!anyMissed)
+    scale1 = correction(beta1, step), scale2 = correction(beta2, step);
+  auto asInteger = [&](Val number) { return k.convert(number, k.i64()); };
+  k.units([&](Val unit) {
+    Val run = k.loop(1, static_cast<int64_t>(firsts.size()), 1, {k.index(0)}, [&](Val i, ArrayRef<Val> carried) {
+      return Vals{select(asInteger(firstTable.load(i)) <= unit, i, carried[0])};
+    })[0];
+    Val lower = asInteger(fromTable.load(run)) + (unit - asInteger(firstTable.load(run))) * kElementsPerUnit;
+    Val upper = min(lower + kElementsPerUnit, asInteger(toTable.load(run)));
+    if (anyMissed) {
+      Val count = step - asInteger(missedTable.load(run));
+      scale1 = correction(beta1, count), scale2 = correction(beta2, count);
+    }
+    update({lower, upper, rate * k.convert(rateTable.load(run), k.f32()),
+            anyDecay ? k.convert(decayTable.load(run), k.f32()) : Val(), scale1, scale2});
   });
   return k.scratchBytes();
 }
