@@ -6,6 +6,7 @@ import resource
 import pytest
 
 import motley as mt
+from motley import nn
 from motley.command_line import run_command_line
 from motley.counts import count
 from motley.level1 import read_program
@@ -40,6 +41,18 @@ ROWS = [
     ("moma", {"size": "435M", "kind": "dense"}, TWO, "436M", "436M"),
     ("moma", {"size": "1.4B", "kind": "dense"}, TWO, "1.476B", "1.476B"),
     ("moma", {"size": "1.4B", "kind": "1t1i"}, TWO, "2.28B", "1.476B"),
+    ("moma", {"size": "90M", "kind": "moe_8x"}, TWO, "209.7M", "92.3M"),
+    ("moma", {"size": "90M", "kind": "4t4i"}, TWO, "209.7M", "92.3M"),
+    ("moma", {"size": "90M", "kind": "7t1i"}, TWO, "209.7M", "92.3M"),
+    ("moma", {"size": "435M", "kind": "moe_8x"}, TWO, "1.845B", "436M"),
+    ("moma", {"size": "1.4B", "kind": "4t4i"}, TWO, "7.113B", "1.48B"),
+    # under mixture-of-depths, without experts and with them: active is less by the rows that pass
+    ("moma", {"size": "90M", "kind": "mod+dense"}, TWO, "111.1M", None),
+    ("moma", {"size": "435M", "kind": "mod+dense"}, TWO, "637M", None),
+    ("moma", {"size": "1.4B", "kind": "mod+dense"}, TWO, "2.340B", None),
+    ("moma", {"size": "90M", "kind": "mod+4t4i"}, TWO, "316.6M", None),
+    ("moma", {"size": "435M", "kind": "mod+4t4i"}, TWO, "2.986B", None),
+    ("moma", {"size": "1.4B", "kind": "mod+4t4i"}, TWO, "11.85B", None),
 ]
 
 
@@ -58,8 +71,62 @@ def test_published_sizes(examples, capsys, example, settings, modalities, total,
         == 0
     )
     found = json.loads(capsys.readouterr().out)["parameters"]
-    assert printed(found["total"]["matrices"], total) == total
-    assert {printed(one["matrices"], active) for one in found["active"].values()} == {active}
+    assert printed(found["total"]["matrices"] - found["routers"]["matrices"], total) == total
+    if active:
+        assert {printed(one["matrices"], active) for one in found["active"].values()} == {active}
+
+
+@pytest.mark.parametrize("kind", ["moe_8x", "1t1i", "4t4i"])
+def test_kinds_of_moma_do_equal_work(examples, kind):
+    data = mt.Data(mt.Modalities(text=57344, image=8192), rows=2048)
+    dense, other = (
+        count(read_program(mt.read_model(examples / "moma.py", data, {"size": "90M", "kind": one}).text))
+        for one in ("dense", kind)
+    )
+    assert other.attention_flops == dense.attention_flops
+    assert all(flops == pytest.approx(dense.matrix_flops["text"], rel=1e-3) for flops in other.matrix_flops.values())
+
+
+def test_a_quarter_of_the_rows_does_a_quarter_of_the_work(examples):
+    data = mt.Data(mt.Modalities(text=57344, image=8192), rows=2048)
+    counts = {
+        kind: count(read_program(mt.read_model(examples / "moma.py", data, {"size": "90M", "kind": kind}).text))
+        for kind in ("dense", "mod+dense")
+    }
+    head = 2 * 65536 * 512
+    layer = (counts["dense"].matrix_flops["text"] - head) / 8
+    routers = 7 * 2 * 512
+    assert counts["mod+dense"].matrix_flops["text"] == pytest.approx(head + 1.25 * 7 * layer + routers, rel=1e-9)
+    attention = counts["dense"].attention_flops / 8  # of R rows with (R + 1) / 2 keys each
+    kept = attention / 4 * (2048 / 4 + 1) / 2049
+    assert counts["mod+dense"].attention_flops == pytest.approx(7 * (attention + kept), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "route, experts_of_row, is_bound",
+    [
+        (nn.ExpertChoice(1 / 8), 0.5, False),
+        (nn.TopK(3), 3, False),
+        (nn.TopK(3, capacity=1 / 4), 1, False),
+        (nn.ByIds("document"), 1, False),
+        (nn.Threshold(0.5), 4, True),
+        (nn.TopP(0.5), 4, True),
+    ],
+)
+def test_active_experts(data, route, experts_of_row, is_bound):
+    gate = "softmax" if isinstance(route, nn.TopP) else None
+    shared = nn.Linear(8, 8)
+
+    class Routed(Small):
+        def __init__(self, data):
+            super().__init__(data)
+            self.ffn = nn.MoE(nn.SwiGLU(8, 12), 4, route, gate, shared=shared)
+
+    counts = count(read_program(mt.trace(Routed(data), data)))
+    router = 32 if route.reads_scores else 0
+    assert counts.routers.matrices == router and counts.is_bound == is_bound
+    assert counts.active["text"].matrices == 2 * 512 + 4 * 64 + router + 64 + experts_of_row * 3 * 96
+    assert counts.total.matrices == counts.active["text"].matrices + 64 + (4 - experts_of_row) * 3 * 96
 
 
 def test_nothing_is_allocated(examples, capsys):
@@ -85,7 +152,6 @@ def test_counts_of_a_small_model_by_hand(data):
 
 class Small(mt.nn.Module):
     def __init__(self, data):
-        nn = mt.nn
         self.embed = nn.Embedding(64, 8)
         self.attn = nn.Attention(8, 2, untie=data.modalities.only("o"))
         self.norm = nn.RMSNorm(8, untie=data.modalities)

@@ -47,7 +47,9 @@ def as_json(path: str, program: Program, counts: Counts) -> dict[str, Any]:
         "modalities": [{"name": one.name, "begin": one.begin, "end": one.end} for one in program.modalities],
         "parameters": {
             "total": _count_json(counts.total),
+            "routers": _count_json(counts.routers),
             "active": {name: _count_json(one) for name, one in counts.active.items()},
+            "active_is_bound": counts.is_bound,
         },
         "flops_per_row": {"matrices": counts.matrix_flops, "attention": counts.attention_flops},
         "state_bytes": counts.state_bytes,
@@ -69,7 +71,10 @@ def report(path: str, program: Program, counts: Counts, variables: bool) -> list
         f"{'parameters':<24}{'matrices':>18}{'':>9}{'gains, biases':>16}",
         _row("total", counts.total),
     ]
-    lines += [_row(f"active for {name}", one) for name, one in counts.active.items()]
+    if counts.routers.matrices:
+        lines.append(_row("of them in routers", counts.routers))
+    active = "at most" if counts.is_bound else "active"  # rows decide how many experts they take
+    lines += [_row(f"{active} for {name}", one) for name, one in counts.active.items()]
     lines += ["", f"{'FLOPs of a row, forward':<24}{'matrices':>18}{'':>9}{'attention':>16}"]
     lines += [
         f"  {name:<22}{flops:>18,}{_short(flops)}{counts.attention_flops:>16,}"
@@ -77,6 +82,10 @@ def report(path: str, program: Program, counts: Counts, variables: bool) -> list
     ]
     lines += [
         "  (attention: mean over one causal document of all rows; a training step is three times the forward)",
+    ]
+    if counts.is_bound:
+        lines.append("  (rows decide how many experts they take: counted as if they took all of them)")
+    lines += [
         "",
         f"state       {human_bytes(counts.state_bytes)}: parameters, gradients and two moments in fp32",
         "steps, kernels, banks and memory plan: compile the model and inspect the artefact",
