@@ -3,7 +3,7 @@
 kind is dense, 1t1i, 4t4i or other counts of text and image experts (7t1i), moe_8x (experts of all modalities), or one
 of them under mixture-of-depths (mod+4t4i), which has more layers for the same work.
 
-motley train moma.py --set kind=4t4i --data DIR --steps 200 --out RUN
+motley train moma.py --data DIR --steps 200 --out RUN
 motley inspect moma.py --set size=1.4B --set kind=mod+4t4i --modalities text=57344,image=8192
 """
 
@@ -12,9 +12,7 @@ import re
 
 import motley as mt
 from motley import nn
-
-# Width, layers, heads; and under mixture-of-depths (table 1).
-SIZES = {
+SIZES = {  # width, layers, heads; and under mixture-of-depths (table 1)
     "tiny": ((128, 4, 4), (128, 7, 4)),
     "90M": ((512, 8, 8), (512, 14, 8)),
     "435M": ((1024, 24, 16), (1024, 40, 16)),
@@ -29,15 +27,15 @@ def network(kind, width, modalities, std):
 
     def experts(count):
         expert = nn.SwiGLU(width, rule="chameleon", out_std=std)
-        return expert if count == 1 else nn.MoE(expert, count)
+        return expert if count == 1 else nn.MoE(expert, count)  # each takes 1 / count of the rows
 
     if kind == "dense":
         return experts(1)
-    if found := re.fullmatch(r"moe_(\d+)x", kind):
-        return experts(int(found[1]))
+    if of_all := re.fullmatch(r"moe_(\d+)x", kind):
+        return experts(int(of_all[1]))
     counts = {letter: int(count) for count, letter in re.findall(r"(\d+)([a-z])", kind)}  # by a modality's first letter
     if not re.fullmatch(r"(\d+[a-z])+", kind):
-        raise mt.Error(f"unknown kind '{kind}'; expected dense, moe_8x, 1t1i, 4t4i, or one with mod+ before", None)
+        raise mt.Error(f"unknown kind '{kind}'; expected dense, moe_8x, 1t1i, 4t4i, or one after mod+", location=None)
     return nn.ByModality({one.name: experts(counts.get(one.name[0], 1)) for one in modalities})
 
 
@@ -60,10 +58,9 @@ class MoMa(nn.Module):
     def __init__(self, data, kind, depths, width, layers, heads):
         std = 0.02 / math.sqrt(2 * layers)
         self.embed = nn.Embedding(data.vocabulary, width)
-        blocks = [Block(width, heads, network(kind, width, data.modalities, std), std) for _ in range(layers)]
+        self.blocks = [Block(width, heads, network(kind, width, data.modalities, std), std) for _ in range(layers)]
         if depths:  # every second layer, the first one too
-            blocks[::2] = [nn.MixtureOfDepths(block, capacity=0.25) for block in blocks[::2]]
-        self.blocks = nn.ModuleList(blocks)
+            self.blocks[::2] = [nn.MixtureOfDepths(block, capacity=0.25) for block in self.blocks[::2]]
         self.norm = nn.RMSNorm(width)
         self.criterion = nn.CrossEntropy(nn.Head(width, data.vocabulary), z_loss=1e-5)
 

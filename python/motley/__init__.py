@@ -13,6 +13,8 @@ from .model_file import ModelText, read_model
 from .program import trace
 from .trace import Tensor, Tokens
 from .trainer import Trainer
+from .user_math import *  # noqa: F403
+from .user_math import __all__ as _user_math
 
 __version__ = "0.1.0"
 
@@ -33,4 +35,5 @@ __all__ = [
     "nn",
     "read_model",
     "trace",
+    *_user_math,
 ]

@@ -96,9 +96,9 @@ def _check_added_losses(losses: dict[str, Tensor], tracer: Tracer, place: Locati
     for key, loss in tracer.losses[0].items():
         name = key[0]
         if name not in losses or tracer.returned_losses.get(key) is not loss:
-            made = "is not among what loss returns" if name not in losses else "was added to after tokens.losses was read"
+            what = "is not among what loss returns" if name not in losses else "was added to after it was read"
             raise Error(
-                f"the loss '{name}' of a module {made}; return nn.CrossEntropy's losses, or add **tokens.losses at the "
+                f"the loss '{name}' of a module {what}; return nn.CrossEntropy's losses, or add **tokens.losses at the "
                 f"end",
                 place,
             )

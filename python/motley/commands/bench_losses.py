@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> None:
     kinds = bench_models.parse_kinds(options.models)
     data = Data.load(options.data, options.rows)
     warmup = options.steps // 10 if options.warmup is None else options.warmup
-    train = Hyperparameters.read({"learning_rate": options.learning_rate, "warmup": warmup, "rows": options.rows})
+    settings = {"learning_rate": options.learning_rate, "warmup": warmup, "rows": options.rows}
+    train = Hyperparameters.read({**settings, "precision": options.precision})
     found = {kind: [_train(kind, seed, data, train, options) for seed in range(options.seeds)] for kind in kinds}
     for kind in kinds:
         result = summarise(kind, found[kind], found[kinds[0]], options)
@@ -68,6 +69,7 @@ def summarise(kind: str, reports: list[Report], base: list[Report], options: arg
         "steps": options.steps,
         "tokens_per_step": options.rows,
         "seeds": options.seeds,
+        "precision": options.precision,
         "heldout_ce": {},
     }
     for name in losses_of(reports[0]):

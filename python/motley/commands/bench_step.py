@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from ..compiled import CompiledModel, compile
+from ..hyperparameters import Hyperparameters
 from ..modalities import Data, Modalities
 from . import bench_models
 from . import options as common
@@ -38,7 +39,11 @@ class Contender:
     def __init__(self, kind: str, data: Data, options: argparse.Namespace):
         self.kind = kind
         self.model: CompiledModel = compile(
-            bench_models.build(kind, data, options.size), data, options.rows, threads=options.threads
+            bench_models.build(kind, data, options.size),
+            data,
+            options.rows,
+            Hyperparameters(precision=options.precision),
+            options.threads,
         )
         self.model.initialise(seed=1)
         self.step = 0
@@ -91,14 +96,15 @@ def line(one: Contender, base: Contender, options: argparse.Namespace, load: tup
         "steps": options.steps,
         "threads": one.model.session.threads,
         "level": one.model.level,
+        "precision": options.precision,
         "load_average": [round(value, 2) for value in load],
         "spread_s": [round(min(one.seconds), 5), round(max(one.seconds), 5)],
     }
     if options.json:
         return json.dumps(found)
-    return (
-        f"{one.kind:<8} {step_s:8.4f} s a step of {options.rows} tokens, {found['tokens_per_s']:>9,.0f} tokens/s, "
-        f"{ratio:.3f} of {base.kind}"
+    return (  # tokens a second and what is lost of the base's, as in table 2 of MoMa (arXiv 2407.21770)
+        f"{one.kind:<14} {step_s:8.4f} s a step of {options.rows} tokens, {found['tokens_per_s']:>9,.0f} tokens/s, "
+        f"{100 / ratio - 100:+6.1f} %, {ratio:.3f} of {base.kind}"
     )
 
 

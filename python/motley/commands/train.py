@@ -128,7 +128,9 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
     """Load or compile the model; the options override what its file says about training."""
     if options.model.endswith(".so"):
         if options.settings or options.rows or options.precision:
-            raise Error(f"'{options.model}' is compiled already; --set, --rows and --precision are for model files", None)
+            raise Error(
+                f"'{options.model}' is compiled already; --set, --rows and --precision are for model files", None
+            )
         model, train = CompiledModel.load(options.model, options.threads), Hyperparameters()
     else:
         text = common.load(options, options.model)

@@ -36,7 +36,7 @@ def router_z(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: floa
 
 
 def entropy(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: float | None) -> Tensor:
-    """Entropy of each row's softmax over its scores: small where rows are decided (arXiv 2403.07652, equation 7)."""
+    """Entropy of each row's softmax over its scores: small where rows are decided (as in arXiv 2403.07652)."""
     return log_sum_exp(scores) - row_sum(softmax(scores) * scores)
 
 
