@@ -64,6 +64,8 @@ private:
   /// Whether the producer of `value` can be told where to write; otherwise its value is copied at the end.
   bool writesDestination(Value value) {
     Operation *producer = value.getDefiningOp();
+    if (auto noise = dyn_cast_or_null<NoiseOp>(producer); noise && !noise.getSeed())
+      return false; // zeros
     return producer && !isa<SplitGroupsOp, MergeGroupsOp>(producer) && !producer->hasTrait<OpTrait::ConstantLike>();
   }
 
@@ -117,7 +119,9 @@ private:
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp, GroupedMatmulOp,
               GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp,
-              GroupedEmbeddingOp, GroupedEmbeddingBackwardOp, MapOp, ScaleOp, GroupedAttentionOp,
+              SelectOp, RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp, ChooseExpertsOp, ChooseAboveOp,
+              ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, NoiseOp, RowSumOp, RowBroadcastOp,
+              SoftmaxOp, LogSumExpOp, MeanRowsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp, MapOp, ScaleOp, GroupedAttentionOp,
               GroupedAttentionBackwardOp, GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp, LossSumsOp,
               InitialiseOp, GradientNormOp, AdamWOp>([&](auto typed) { return lower(typed, step); })
         .Case<arith::ConstantOp>([&](auto constant) { return lowerConstant(constant); })

@@ -12,9 +12,13 @@ namespace mlir::motley {
 struct Table {
   Value row;     ///< memref<Rxi32>, source row of each slot
   Value offset;  ///< memref<(G+1)xi32>, first slot of each group
-  Value inverse; ///< memref<Rxi32>, slot of each row; null for a reindexed table
+  Value inverse; ///< memref<Rxi32>, slot of each row; null for a selection or a reindexed table
   int64_t numGroups;
   int64_t bound;
+  // Of selections; null for partitions.
+  Value begin = nullptr;     ///< memref<(R+1)xi32>, first entry of each row in `slot`
+  Value slot = nullptr;      ///< memref<Sxi32>, the slots of all rows, row after row
+  Value rowOffset = nullptr; ///< offsets of the table whose slots the rows are: they end at the last live row
 };
 
 /// A list of tiles in memory, and its length.
@@ -56,7 +60,8 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   OpBuilder builder;
-  llvm::StringMap<plan::KernelOp> kernels;
+  /// By what makes a kernel: family, operand types, accesses, text of the region.
+  llvm::DenseMap<Attribute, plan::KernelOp> kernels;
   llvm::StringMap<int64_t> numbers;
 };
 
@@ -85,6 +90,7 @@ public:
   Value constant(TypedAttr value);
   Value truth() { return constant(BoolAttr::get(context(), true)); }
   Value output(Location loc, StringRef name, Type type);
+  bool hasOutput(StringRef name);
   Value field(Location loc, FieldAttr field, Type type);
   Value input(Location loc, StringRef name, Type type);
   Value namedScalar(Location loc, StringRef name, Type type);
@@ -154,10 +160,31 @@ LogicalResult cloneScalarRegion(Region &from, Region &to, SmallVectorImpl<Value>
 // Tables and movement of rows: LowerToPlanTables.cpp.
 LogicalResult lower(GroupByOp op, StepBuilder &step);
 LogicalResult lower(ReindexOp op, StepBuilder &step);
+LogicalResult lower(SelectOp op, StepBuilder &step);
+LogicalResult lower(RestrictOp op, StepBuilder &step);
+LogicalResult lower(SlotValuesOp op, StepBuilder &step);
+LogicalResult lower(SlotValuesBackwardOp op, StepBuilder &step);
+LogicalResult lower(CountChosenOp op, StepBuilder &step);
 LogicalResult lower(GatherRowsOp op, StepBuilder &step);
 LogicalResult lower(CombineRowsOp op, StepBuilder &step);
 LogicalResult lower(SplitGroupsOp op, StepBuilder &step);
 LogicalResult lower(MergeGroupsOp op, StepBuilder &step);
+
+// Routing: LowerToPlanRouting.cpp.
+LogicalResult lower(ChooseExpertsOp op, StepBuilder &step);
+LogicalResult lower(ChooseAboveOp op, StepBuilder &step);
+LogicalResult lower(ChooseTopPOp op, StepBuilder &step);
+LogicalResult lower(ChooseTokensOp op, StepBuilder &step);
+LogicalResult lower(LimitCapacityOp op, StepBuilder &step);
+LogicalResult lower(OneHotOp op, StepBuilder &step);
+LogicalResult lower(HashOp op, StepBuilder &step);
+LogicalResult lower(NoiseOp op, StepBuilder &step);
+LogicalResult lower(RowSumOp op, StepBuilder &step);
+LogicalResult lower(RowBroadcastOp op, StepBuilder &step);
+LogicalResult lower(SoftmaxOp op, StepBuilder &step);
+LogicalResult lower(LogSumExpOp op, StepBuilder &step);
+LogicalResult lower(MeanRowsOp op, StepBuilder &step);
+LogicalResult lower(arith::SIToFPOp op, StepBuilder &step);
 
 // Products with banks of matrices: LowerToPlanMatmul.cpp.
 LogicalResult lower(GroupedMatmulOp op, StepBuilder &step);
@@ -179,6 +206,8 @@ LogicalResult lower(ScaleOp op, StepBuilder &step);
 LogicalResult lowerElementwise(Operation *op, StepBuilder &step);
 /// Writes `from` to `to`, which has its type (f32).
 void copy(Location loc, Value from, Value to, StepBuilder &step);
+/// Writes a + b to `to`, which has their type (f32).
+void add(Location loc, Value a, Value b, Value to, StepBuilder &step);
 
 // Attention: LowerToPlanAttention.cpp.
 LogicalResult lower(GroupedAttentionOp op, StepBuilder &step);

@@ -56,23 +56,22 @@ std::string KernelSet::makeName(Attribute family) {
 }
 
 plan::KernelOp KernelSet::get(Location loc, const Launch &launch) {
-  std::string key;
-  llvm::raw_string_ostream os(key);
   SmallVector<Attribute> types, access;
-  os << launch.family;
   for (const Operand &operand : launch.operands) {
-    os << ' ' << operand.value.getType() << ' ' << plan::stringifyAccess(operand.access);
     types.push_back(TypeAttr::get(operand.value.getType()));
     access.push_back(plan::AccessAttr::get(module.getContext(), operand.access));
   }
+  ArrayAttr allTypes = builder.getArrayAttr(types), allAccess = builder.getArrayAttr(access);
+  std::string region;
+  llvm::raw_string_ostream os(region);
   if (launch.body)
     describeRegion(*launch.body, os);
-  plan::KernelOp &kernel = kernels[key];
+  plan::KernelOp &kernel =
+      kernels[builder.getArrayAttr({launch.family, allTypes, allAccess, builder.getStringAttr(region)})];
   if (kernel)
     return kernel;
   placeBeforeFunctions(builder, module);
-  kernel = plan::KernelOp::create(builder, loc, makeName(launch.family), launch.family, builder.getArrayAttr(types),
-                                  builder.getArrayAttr(access));
+  kernel = plan::KernelOp::create(builder, loc, makeName(launch.family), launch.family, allTypes, allAccess);
   if (launch.body)
     kernel.getBody().takeBody(*launch.body);
   symbols.insert(kernel);
@@ -140,6 +139,11 @@ Value StepBuilder::constant(TypedAttr value) {
 
 Value StepBuilder::output(Location loc, StringRef name, Type type) {
   return declare<plan::OutputOp>(loc, bufferType(type), builder.getStringAttr(name));
+}
+
+bool StepBuilder::hasOutput(StringRef name) {
+  return llvm::any_of(step.getBody().getOps<plan::OutputOp>(),
+                      [&](plan::OutputOp output) { return output.getName() == name; });
 }
 
 Value StepBuilder::field(Location loc, FieldAttr field, Type type) {

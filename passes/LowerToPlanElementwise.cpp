@@ -45,6 +45,15 @@ void mlir::motley::copy(Location loc, Value from, Value to, StepBuilder &step) {
   launchMap(loc, from, to, body, step);
 }
 
+void mlir::motley::add(Location loc, Value a, Value b, Value to, StepBuilder &step) {
+  Region body;
+  Value left = addScalar(body, loc), right = addScalar(body, loc);
+  OpBuilder builder = atEndOf(body, loc.getContext());
+  Value sum = arith::AddFOp::create(builder, loc, left, right);
+  yield(body, sum, loc);
+  launchMap(loc, {a, b}, to, body, step);
+}
+
 LogicalResult mlir::motley::lower(MapOp op, StepBuilder &step) {
   Region body;
   SmallVector<Value> captured;

@@ -28,8 +28,18 @@ StepLiveness::StepLiveness(plan::StepOp step) {
   }
 }
 
+/// Whether a kernel reads each element of `input` before it writes that element of a result.
+static bool readsInStep(plan::LaunchOp launch, plan::KernelOp kernel, Value input) {
+  if (isa<plan::MapAttr>(kernel.getFamily()))
+    return true;
+  // combine: what slots are added to (or what rows without slots get) lies row by row, slots lie anywhere.
+  auto combine = dyn_cast<plan::CombineAttr>(kernel.getFamily());
+  return combine && (combine.getHasOtherwise() || combine.getHasPlus()) && input == launch.getArgs()[1] &&
+         input != launch.getArgs()[0];
+}
+
 bool mlir::motley::mayOverwrite(plan::LaunchOp launch, plan::KernelOp kernel, Value input, Value result) {
-  if (!kernel || !isa<plan::MapAttr>(kernel.getFamily()) || input.getType() != result.getType())
+  if (!kernel || input.getType() != result.getType() || !readsInStep(launch, kernel, input))
     return false;
   bool isRead = false, isWritten = false;
   for (auto [operand, access] : llvm::zip(launch.getArgs(), kernel.getAccess().getAsRange<plan::AccessAttr>())) {

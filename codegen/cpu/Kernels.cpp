@@ -27,6 +27,12 @@ template <typename Visitor> auto visitFamily(Attribute family, Visitor visit) {
       .template Case<plan::GroupByAttr, plan::ReindexAttr, plan::PermuteAttr, plan::TilesAttr, plan::ClampOffsetsAttr>(
           visit)
       .template Case<plan::MatmulAttr, plan::OuterAttr>(visit)
+      .template Case<plan::SelectAttr, plan::RestrictAttr, plan::ReindexSelectionAttr, plan::CombineAttr,
+                     plan::SlotValuesAttr, plan::SlotValuesBackwardAttr, plan::CountChosenAttr>(visit)
+      .template Case<plan::ChooseExpertsAttr, plan::ChooseAboveAttr, plan::ChooseTopPAttr, plan::ChooseTokensAttr,
+                     plan::LimitCapacityAttr, plan::OneHotAttr, plan::HashAttr, plan::NoiseAttr>(visit)
+      .template Case<plan::RowSumAttr, plan::RowBroadcastAttr, plan::SoftmaxAttr, plan::LogSumExpAttr,
+                     plan::MeanRowsAttr, plan::ToFloatAttr>(visit)
       .template Case<plan::MapAttr, plan::FillAttr, plan::MergeAttr>(visit)
       .template Case<plan::BiasAttr, plan::ColumnSumAttr, plan::NormAttr, plan::NormBackwardAttr, plan::NormGainAttr>(
           visit)
@@ -42,6 +48,12 @@ template <typename Visitor> auto visitFamily(Attribute family, Visitor visit) {
 
 StringRef familyName(plan::KernelOp kernel) {
   return visitFamily(kernel.getFamily(), [](auto family) -> StringRef { return family.getMnemonic(); });
+}
+
+bool roundsToBf16(plan::KernelOp kernel) {
+  return TypeSwitch<Attribute, bool>(kernel.getFamily())
+      .Case<plan::MatmulAttr, plan::OuterAttr>([](auto family) { return family.getPrecision() == Precision::bf16; })
+      .Default([](Attribute) { return false; });
 }
 
 FailureOr<int64_t> emitKernel(plan::KernelOp kernel, OpBuilder &moduleBuilder, const Target &target) {

@@ -36,14 +36,18 @@ struct KernelFrame {
 /// The symbol of `kernel` at the level of `target`.
 std::string kernelSymbol(plan::KernelOp kernel, const Target &target);
 
+/// Whether the kernel multiplies operands that it rounds to bf16: then Target::hasBf16 gives it code of its own.
+bool roundsToBf16(plan::KernelOp kernel);
+
 /// The keyword of the kernel's family, "matmul" say; empty where there is no CPU kernel for it.
 StringRef familyName(plan::KernelOp kernel);
 
 /// Emits the kernel's function at the insertion point of `moduleBuilder`; returns the bytes of scratch.
 FailureOr<int64_t> emitKernel(plan::KernelOp kernel, OpBuilder &moduleBuilder, const Target &target);
 
-// One per family. Files: Matmul.cpp, Outer.cpp; Tables.cpp; Elementwise.cpp; Norm.cpp (vector banks too); Rope.cpp;
-// Attention*.cpp; Embedding.cpp; CrossEntropy.cpp (losses); Update.cpp; Initialise.cpp.
+// One per family. Files: Matmul.cpp, Outer.cpp; Tables.cpp; Selections.cpp, Choices.cpp, Capacity.cpp, RowMath.cpp,
+// Noise.cpp (routing); Elementwise.cpp; Norm.cpp (vector banks too); Rope.cpp; Attention*.cpp; Embedding.cpp;
+// CrossEntropy.cpp (losses); Update.cpp; Initialise.cpp.
 FailureOr<int64_t> emit(plan::GroupByAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::ReindexAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::PermuteAttr family, KernelFrame &frame);
@@ -51,6 +55,27 @@ FailureOr<int64_t> emit(plan::TilesAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::ClampOffsetsAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::MatmulAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::OuterAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SelectAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::RestrictAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ReindexSelectionAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::CombineAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SlotValuesAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SlotValuesBackwardAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::CountChosenAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ChooseExpertsAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ChooseAboveAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ChooseTopPAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ChooseTokensAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::LimitCapacityAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::OneHotAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::HashAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::NoiseAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::RowSumAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::RowBroadcastAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::SoftmaxAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::LogSumExpAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::MeanRowsAttr family, KernelFrame &frame);
+FailureOr<int64_t> emit(plan::ToFloatAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::MapAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::FillAttr family, KernelFrame &frame);
 FailureOr<int64_t> emit(plan::MergeAttr family, KernelFrame &frame);

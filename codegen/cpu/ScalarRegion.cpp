@@ -8,8 +8,13 @@
 namespace mlir::motley::codegen {
 namespace {
 
-/// 1 / (1 + exp(-x)).
+/// 1 / (1 + exp(-x)); 0 from -88.8 down, where exp(-x) is infinite.
 Val sigmoid(Val x) { return 1.0 / (1.0 + exp(-x)); }
+/// The same, down to the smallest numbers.
+Val fullSigmoid(Val x) {
+  Val e = exp(select(x < 0.0, x, -x));
+  return select(x < 0.0, e, e.like(1.0)) / (1.0 + e);
+}
 /// (1 + erf(x / sqrt 2)) / 2, the normal distribution function.
 Val normalCdf(Val x) {
   Val scaled = x * 0.70710678118654752440;
@@ -27,9 +32,10 @@ Val expandFunction(Operation *op, Val x) {
         Val s = sigmoid(x);
         return s * (1.0 + x * (1.0 - s));
       })
+      .Case([&](SigmoidOp) { return fullSigmoid(x); })
       .Case([&](GeluOp) { return x * normalCdf(x); })
       .Case([&](GeluSlopeOp) { return normalCdf(x) + x * normalDensity(x); })
-      .Case([&](ReluOp) { return select(x > 0.0, x, x.like(0.0)); })
+      .Case([&](ReluOp) { return select(x < 0.0, x.like(0.0), x); }) // NaN stays NaN
       .Case([&](ReluSlopeOp) { return select(x > 0.0, x.like(1.0), x.like(0.0)); })
       .Case([&](math::ExpOp) { return exp(x); })
       .Case([&](math::LogOp) { return log(x); })

@@ -1,9 +1,9 @@
-// Kernels that touch each element by itself: map, fill, merge.
+// Kernels that touch each element by itself: map, fill, to_float, merge.
 #include "codegen/cpu/KernelBuilder.h"
 
 namespace mlir::motley::codegen {
 
-/// Elements of one unit of map and fill.
+/// Elements of one unit of map, fill and to_float.
 static constexpr int64_t kElementsPerUnit = 4096;
 
 /// Calls the body for the vectors of each unit over `numElements`.
@@ -50,6 +50,15 @@ FailureOr<int64_t> emit(plan::FillAttr family, KernelFrame &frame) {
   Buffer y = k.operand(0);
   Val value = k.constant(family.getValue().getValueAsDouble(), k.vectorOf(k.f32()));
   elementUnits(k, y.numElements(), [&](Val element, Val mask) { y.store(value, element, mask); });
+  return k.scratchBytes();
+}
+
+FailureOr<int64_t> emit(plan::ToFloatAttr family, KernelFrame &frame) {
+  KernelBuilder k(frame);
+  Buffer x = k.operand(0), y = k.operand(1);
+  elementUnits(k, y.numElements(), [&](Val element, Val mask) {
+    y.store(k.convert(x.loadVector(element, kLanes, mask), k.f32()), element, mask);
+  });
   return k.scratchBytes();
 }
 
