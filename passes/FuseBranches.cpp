@@ -62,6 +62,7 @@ public:
     fuseGradients<GroupedOuterOp>();
     fuseGradients<GroupedSumOp>();
     removeReplacedWriters();
+    readBranchesFromMerged();
     removeDead();
     return before - static_cast<int64_t>(llvm::range_size(function.getOps<MergeGroupsOp>()));
   }
@@ -83,6 +84,8 @@ private:
     DenseI64ArrayAttr owner;
   };
   SmallVector<ReplacedWriters> replacedWriters;
+  /// The same for operations without effects, where the merged one stands before them.
+  SmallVector<ReplacedWriters> replacedBranches;
 
   /// With the groups and the owner of the merge at hand.
   MergeKey keyOf(const Branches &branches) const { return {groups, owner, branches}; }
@@ -183,7 +186,7 @@ private:
         operand = type.getElementType().isF32() ? mergeValues(operands) : operand;
       values.map(ops[0]->getOperand(i), operand);
     }
-    placeBehind(branches);
+    placeMerged(ops, values);
     Operation *merged = b.insert(ops[0]->clone());
     for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i)
       merged->setOperand(i, values.lookup(ops[0]->getOperand(i)));
@@ -201,7 +204,24 @@ private:
         results.push_back(op->getResult(i));
       known[keyOf(results)] = merged->getResult(i);
     }
+    if (isMemoryEffectFree(merged) && llvm::all_of(ops, [&](Operation *op) { return merged->isBeforeInBlock(op); }))
+      replacedBranches.push_back({SmallVector<Operation *>(ops), merged, groups, owner});
     return merged->getResult(resultNumber);
+  }
+
+  /// Before the first of the operations where what they read is known there, so that whoever reads one branch alone (a
+  /// choice) can read it from the merged one; else behind what it reads.
+  void placeMerged(ArrayRef<Operation *> ops, IRMapping &values) {
+    Operation *first = *std::min_element(ops.begin(), ops.end(),
+                                         [](Operation *a, Operation *c) { return a->isBeforeInBlock(c); });
+    Operation *last = nullptr;
+    for (auto &entry : values.getValueMap())
+      if (Operation *op = entry.second.getDefiningOp(); op && (!last || last->isBeforeInBlock(op)))
+        last = op;
+    if (!last || last->isBeforeInBlock(first))
+      b.setInsertionPoint(first);
+    else
+      b.setInsertionPointAfter(last);
   }
 
   /// After their banks are one: group g meets what its branch maps it to.
@@ -329,6 +349,18 @@ private:
         op->erase();
       }
     }
+  }
+
+  void readBranchesFromMerged() {
+    for (auto &[ops, merged, groups, owner] : replacedBranches)
+      for (unsigned i = 0; i < merged->getNumResults(); ++i) {
+        b.setInsertionPointAfter(merged);
+        Value whole = merged->getResult(i);
+        auto split = SplitGroupsOp::create(b, merged->getLoc(), SmallVector<Type>(ops.size(), whole.getType()), whole,
+                                           groups, owner);
+        for (auto [op, part] : llvm::zip(ops, split.getResults()))
+          op->getResult(i).replaceAllUsesWith(part);
+      }
   }
 
   void removeDead() {
