@@ -67,14 +67,16 @@ LogicalResult MeanRowsOp::verify() {
 LogicalResult NoiseOp::verify() {
   if ((getSeed() != nullptr) != (getStep() != nullptr)) /*noise_c1*/
     return emitOpError("needs seed and step together");
-  if (getSite() < 0 || getSite() > std::numeric_limits<uint32_t>::max()) /*noise_c1*/
-    return emitOpError() << "has site " << getSite() << ", expected 0 to 2^32 - 1";
+  int64_t site = getSite();
+  if (site < 0 || site > std::numeric_limits<uint32_t>::max()) /*noise_c1*/
+    return emitOpError() << "has site " << site << ", expected 0 to 2^32 - 1";
   return verifySameRows(*this, "result", getResult(), numRows(getIndex())); /*noise_c1*/
 }
 
 LogicalResult ChooseExpertsOp::verify() {
-  if (getK() < 1 || static_cast<int64_t>(getK()) > numColumns(getScores())) /*choose_experts_c1*/
-    return emitOpError() << "takes " << getK() << " of " << numColumns(getScores()) << " experts";
+  int64_t k = getK();
+  if (k < 1 || k > numColumns(getScores())) /*choose_experts_c1*/
+    return emitOpError() << "takes " << k << " of " << numColumns(getScores()) << " experts";
   if (failed(verifySameShape(*this, "allowed", getAllowed(), getScores()))) /*choose_experts_c1*/
     return failure();
   return verifySameShape(*this, "result", getChosen(), getScores()); /*choose_experts_c1*/
@@ -118,10 +120,11 @@ LogicalResult OneHotOp::verify() { return verifySameRows(*this, "result", getCho
 
 LogicalResult HashOp::verify() {
   constexpr int64_t limit = std::numeric_limits<int32_t>::max();
-  if (getBuckets() < 1 || static_cast<int64_t>(getBuckets()) > limit) /*hash_c1*/
-    return emitOpError() << "has " << getBuckets() << " buckets, expected 1 to " << limit;
-  if (getSeed() < 0 || getSeed() > std::numeric_limits<uint32_t>::max()) /*hash_c1*/
-    return emitOpError() << "has seed " << getSeed() << ", expected 0 to 2^32 - 1";
+  int64_t buckets = getBuckets(), seed = getSeed();
+  if (buckets < 1 || buckets > limit) /*hash_c1*/
+    return emitOpError() << "has " << buckets << " buckets, expected 1 to " << limit;
+  if (seed < 0 || seed > std::numeric_limits<uint32_t>::max()) /*hash_c1*/
+    return emitOpError() << "has seed " << seed << ", expected 0 to 2^32 - 1";
   return success();
 }
 

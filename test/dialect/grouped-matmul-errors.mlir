@@ -241,7 +241,7 @@ motley.variable @c : tensor<8x24xf32> init normal 0.02
 motley.variable @d : tensor<8x24xf32> init normal 0.02
 motley.bank @bank [[@a, @c], [@b, @d]]
 func.func @grouped_matmul_c4_extra(%x: tensor<4x8xf32>, %g: !motley.groups<2, 4>) {
-  // expected-error @below {{'motley.grouped_matmul' op extra operand or result has type 'tensor<4x8xf32>', expected 'tensor<4x16xf32>'}}
+  // expected-error @below {{'motley.grouped_matmul' op extra operand has type 'tensor<4x8xf32>', expected 'tensor<4x16xf32>'}}
   %y = motley.grouped_matmul @bank ranges [0] map [0, 1] (%x) by %g extra (%x) : (tensor<4x8xf32>, !motley.groups<2, 4>, tensor<4x8xf32>) -> tensor<4x16xf32> epilogue {
   ^bb0(%s: f32, %t: f32):
     %u = arith.mulf %s, %t : f32
@@ -370,6 +370,45 @@ func.func @grouped_matmul_c5_capture(%x: tensor<4x8xf32>, %g: !motley.groups<2, 
     // expected-error @below {{'arith.mulf' op reads a value from outside a region that sees only its arguments}}
     %t = arith.mulf %s, %o : f32
     motley.yield %t : f32
+  }
+  return
+}
+
+// -----
+
+// Tests that gathered inputs have the rows that slots are taken from.
+motley.variable @a : tensor<8x16xf32> init normal 0.02
+motley.bank @bank [[@a]]
+func.func @grouped_matmul_c2_gathered(%x: tensor<4x8xf32>, %g: !motley.groups<1, 4 of 6>) {
+  // expected-error @below {{'motley.grouped_matmul' op input has type 'tensor<4x8xf32>', expected 'tensor<6x8xf32>'}}
+  %y = motley.grouped_matmul @bank ranges [0] map [0] (%x) gathered by %g : (tensor<4x8xf32>, !motley.groups<1, 4 of 6>) -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// Tests that a result of sums has one for every 32 columns, rounded up.
+motley.variable @a : tensor<8x40xf32> init normal 0.02
+motley.bank @bank [[@a]]
+func.func @grouped_matmul_c4_sums(%x: tensor<4x8xf32>, %g: !motley.groups<1, 4>) {
+  // expected-error @below {{'motley.grouped_matmul' op result has type 'tensor<4x1xf32>', expected 'tensor<4x40xf32>'}}
+  %y = motley.grouped_matmul @bank ranges [0] map [0] (%x) by %g : (tensor<4x8xf32>, !motley.groups<1, 4>) -> tensor<4x1xf32> epilogue {
+  ^bb0(%s: f32):
+    motley.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+// Tests that an extra of one value for each row has the rows of the table.
+motley.variable @a : tensor<8x16xf32> init normal 0.02
+motley.bank @bank [[@a]]
+func.func @grouped_matmul_c4_rows(%x: tensor<4x8xf32>, %w: tensor<5xf32>, %g: !motley.groups<1, 4>) {
+  // expected-error @below {{'motley.grouped_matmul' op extra operand has type 'tensor<5xf32>', expected 'tensor<4x16xf32>'}}
+  %y = motley.grouped_matmul @bank ranges [0] map [0] (%x) by %g extra (%w) : (tensor<4x8xf32>, !motley.groups<1, 4>, tensor<5xf32>) -> tensor<4x16xf32> epilogue {
+  ^bb0(%s: f32, %t: f32):
+    motley.yield %s : f32
   }
   return
 }

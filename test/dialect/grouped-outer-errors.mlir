@@ -76,3 +76,14 @@ func.func @grouped_outer_c2_cotangent(%x: tensor<4x8xf32>, %c: tensor<4x16xf32>,
   motley.grouped_outer %x, (%c) into @bank ranges [1] map [0, 1] by %g add %add : tensor<4x8xf32>, (tensor<4x16xf32>), !motley.groups<2, 4>
   return
 }
+
+// -----
+
+// Tests that what is gathered has the rows that slots are taken from, and the rest the slots.
+motley.variable @a : tensor<8x16xf32> init normal 0.02
+motley.bank @bank [[@a]]
+func.func @grouped_outer_c2_gathered(%x: tensor<6x8xf32>, %d: tensor<6x16xf32>, %g: !motley.groups<1, 4 of 6>, %add: i1) {
+  // expected-error @below {{'motley.grouped_outer' op cotangent has type 'tensor<6x16xf32>', expected 'tensor<4x16xf32>'}}
+  motley.grouped_outer %x gathered, (%d) into @bank ranges [0] map [0] by %g add %add : tensor<6x8xf32>, (tensor<6x16xf32>), !motley.groups<1, 4 of 6>
+  return
+}

@@ -36,6 +36,23 @@ func.func @epilogue(%x: tensor<4x8xf32>, %g: !motley.groups<1, 4>) {
   return
 }
 
+// Tests that products read rows where they lie, round their operands, take one value for each row and give sums of panels.
+// CHECK-LABEL: @gathered
+func.func @gathered(%x: tensor<6x8xf32>, %y: tensor<4x24xf32>, %w: tensor<4xf32>, %t: !motley.groups<1, 4 of 6>, %add: i1) {
+  // CHECK: motley.grouped_matmul @matrices ranges [1] map [0] (%{{.*}}) gathered by %{{.*}} precision bf16 extra(%{{.*}}) : (tensor<6x8xf32>, !motley.groups<1, 4 of 6>, tensor<4xf32>) -> (tensor<4x1xf32>, tensor<4x24xf32>) epilogue {
+  %s:2 = motley.grouped_matmul @matrices ranges [1] map [0] (%x) gathered by %t precision bf16 extra (%w) : (tensor<6x8xf32>, !motley.groups<1, 4 of 6>, tensor<4xf32>) -> (tensor<4x1xf32>, tensor<4x24xf32>) epilogue {
+  ^bb0(%acc: f32, %gate: f32):
+    %z = arith.mulf %acc, %gate : f32
+    motley.yield %z, %acc : f32, f32
+  }
+  // CHECK: motley.grouped_outer %{{.*}} gathered, (%{{.*}}) into @matrices ranges [1] map [0] by %{{.*}} precision bf16 add
+  motley.grouped_outer %x gathered, (%y) into @matrices ranges [1] map [0] by %t precision bf16 add %add : tensor<6x8xf32>, (tensor<4x24xf32>), !motley.groups<1, 4 of 6>
+  // CHECK: motley.grouped_outer %{{.*}}, (%{{.*}}) gathered into @matrices
+  %g = motley.gather_rows %x by %t : (tensor<6x8xf32>, !motley.groups<1, 4 of 6>) -> tensor<4x8xf32>
+  motley.grouped_outer %g, (%x) gathered into @matrices ranges [0] map [0] by %t precision f32 add %add : tensor<4x8xf32>, (tensor<6x8xf32>), !motley.groups<1, 4 of 6>
+  return
+}
+
 // CHECK-LABEL: @norm
 func.func @norm(%x: tensor<4x8xf32>, %g: !motley.groups<1, 4>, %add: i1) {
   // CHECK: motley.grouped_norm layer %{{.*}}, gain @gain bias @bias map [0] by %{{.*}} {epsilon = 1.000000e-05 : f64}
@@ -59,9 +76,9 @@ func.func @attention(%q: tensor<4x8xf32>, %i: tensor<4xi32>, %g: !motley.groups<
 func.func @rows(%i: tensor<1xi32>, %m: tensor<1x2xi32>, %f: tensor<1xf32>, %live: i32) {
   // CHECK: motley.group_by %{{.*}} live %{{.*}} : (tensor<1xi32>, i32) -> !motley.groups<2147483647, 1>
   %g = motley.group_by %i live %live : (tensor<1xi32>, i32) -> !motley.groups<2147483647, 1>
-  // CHECK: motley.gather_rows %{{.*}} : tensor<1x2xi32>
+  // CHECK: motley.gather_rows %{{.*}} : (tensor<1x2xi32>, !motley.groups<2147483647, 1>) -> tensor<1x2xi32>
   %a = motley.gather_rows %m by %g : (tensor<1x2xi32>, !motley.groups<2147483647, 1>) -> tensor<1x2xi32>
-  // CHECK: motley.combine_rows %{{.*}} : tensor<1xf32>
+  // CHECK: motley.combine_rows %{{.*}} : (tensor<1xf32>, !motley.groups<2147483647, 1>) -> tensor<1xf32>
   %b = motley.combine_rows %f by %g : (tensor<1xf32>, !motley.groups<2147483647, 1>) -> tensor<1xf32>
   return
 }

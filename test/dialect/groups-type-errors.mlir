@@ -23,6 +23,17 @@ func.func private @many_groups(!motley.groups<2147483648, 4>)
 
 // -----
 
+// Tests that a selection takes from rows.
+// expected-error @below {{expected 1 to 2147483647 rows to select from, got -1}}
+func.func private @no_row(!motley.groups<2, 4 of -1>)
+
+// -----
+
+// expected-error @below {{expected 1 to 2147483647 rows to select from, got 2147483648}}
+func.func private @many_rows(!motley.groups<2, 4 of 2147483648>)
+
+// -----
+
 // Tests that a number that doesn't fit in 64 bits is an error.
 // expected-error @below {{integer value too large}}
 // expected-error @below {{failed to parse GroupsType parameter 'bound' which is to be a `int64_t`}}

@@ -103,7 +103,7 @@ EXAMPLE
   return
 }
 // -----
-// motley.silu motley.silu_slope motley.gelu motley.gelu_slope motley.relu motley.relu_slope
+// motley.silu motley.silu_slope motley.sigmoid motley.gelu motley.gelu_slope motley.relu motley.relu_slope
 func.func @example(%x: tensor<64x32xf32>) {
 EXAMPLE
   return
@@ -116,19 +116,93 @@ EXAMPLE
 }
 // -----
 // motley.reindex
-func.func @example(%documents: !motley.groups<64, 64>, %base: !motley.groups<2, 64>) {
+func.func @example(%documents: !motley.groups<64, 64>, %base: !motley.groups<2, 64>, %kept: !motley.groups<2, 17 of 64>) {
 EXAMPLE
   return
 }
 // -----
 // motley.gather_rows motley.combine_rows motley.split_groups
-func.func @example(%x: tensor<64x32xf32>, %g: !motley.groups<2, 64>) {
+func.func @example(%x: tensor<64x32xf32>, %g: !motley.groups<2, 64>, %s: tensor<17x32xf32>, %t: !motley.groups<2, 17 of 64>) {
 EXAMPLE
   return
 }
 // -----
 // motley.merge_groups
 func.func @example(%a: tensor<64x32xf32>, %b: tensor<64x32xf32>, %g: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.select
+func.func @example(%text: tensor<64x4xi32>, %image: tensor<64x4xi32>, %base: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.restrict
+func.func @example(%base: !motley.groups<2, 64>, %chosen: tensor<64x1xi32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.slot_values motley.slot_values_backward
+func.func @example(%p: tensor<64x4xf32>, %q: tensor<64x4xf32>, %dw: tensor<72xf32>, %t: !motley.groups<8, 72 of 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.count_chosen
+func.func @example(%chosen: tensor<64x4xi32>, %base: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.row_sum motley.softmax motley.log_sum_exp motley.mean_rows
+func.func @example(%x: tensor<64x4xf32>, %c: tensor<64x4xi32>, %g: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.row_broadcast
+func.func @example(%x: tensor<64xf32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.noise
+func.func @example(%index: tensor<64xi32>, %seed: i64, %step: i64) {
+EXAMPLE
+  return
+}
+// -----
+// motley.choose_experts motley.choose_above motley.choose_top_p motley.choose_tokens
+func.func @example(%s: tensor<64x4xf32>, %i: tensor<64xi32>, %g: !motley.groups<2, 64>, %documents: !motley.groups<64, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.limit_capacity motley.observe
+func.func @example(%c: tensor<64x4xi32>, %s: tensor<64x4xf32>, %i: tensor<64xi32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.one_hot motley.hash
+func.func @example(%ids: tensor<64xi32>, %token: tensor<64xi32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.experts
+motley.variable @first : tensor<32x32xf32> init normal 0.02
+motley.variable @second : tensor<32x32xf32> init normal 0.02
+func.func @example(%c: tensor<64x2xi32>, %p: tensor<64x2xf32>, %x: tensor<64x32xf32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.select_rows
+func.func @example(%c: tensor<64x1xi32>, %x: tensor<64x32xf32>, %d: tensor<64xi32>) {
 EXAMPLE
   return
 }
