@@ -84,6 +84,25 @@ static LogicalResult integerToFloat(Operation *op, Frame &frame) {
   return setResult(op, frame, std::move(result));
 }
 
+static LogicalResult unsignedToFloat(arith::UIToFPOp op, Frame &frame) {
+  const Tensor &input = frame.tensor(op.getIn());
+  unsigned width = widthOf(op.getIn().getType());
+  Tensor result = Tensor::ofFloats(input.shape);
+  for (int64_t i = 0; i < input.numElements(); ++i)
+    if (input.ints[i] != kDeadInt)
+      result.floats[i] = double(uint64_t(input.ints[i]) & llvm::maskTrailingOnes<uint64_t>(width));
+  return setResult(op, frame, std::move(result));
+}
+
+static LogicalResult integerPower(math::FPowIOp op, Frame &frame) {
+  const Tensor &base = frame.tensor(op.getLhs()), &exponent = frame.tensor(op.getRhs());
+  Tensor result = Tensor::ofFloats(commonShape(op, frame));
+  for (int64_t i = 0; i < result.numElements(); ++i)
+    if (exponent.intAt(i) != kDeadInt)
+      result.floats[i] = std::pow(base.floatAt(i), double(exponent.intAt(i)));
+  return setResult(op, frame, std::move(result));
+}
+
 static bool compare(arith::CmpFPredicate predicate, double a, double b) {
   using P = arith::CmpFPredicate;
   bool unordered = std::isnan(a) || std::isnan(b);
@@ -198,6 +217,9 @@ static std::optional<LogicalResult> evaluateUnary(Operation *op, Frame &frame) {
       .Case<math::AbsFOp>(apply([](double x) { return std::fabs(x); }))
       .Case<math::CeilOp>(apply([](double x) { return std::ceil(x); }))
       .Case<math::FloorOp>(apply([](double x) { return std::floor(x); }))
+      .Case<math::RoundEvenOp>(apply([](double x) { return std::nearbyint(x); }))
+      .Case<math::TruncOp>(apply([](double x) { return std::trunc(x); }))
+      .Case<math::AtanOp>(apply([](double x) { return std::atan(x); }))
       .Case<math::CosOp>(apply([](double x) { return std::cos(x); }))
       .Case<math::SinOp>(apply([](double x) { return std::sin(x); }))
       .Case<math::TanhOp>(apply([](double x) { return std::tanh(x); }))
@@ -228,6 +250,9 @@ static std::optional<LogicalResult> evaluateBinary(Operation *op, Frame &frame) 
       .Case<arith::DivFOp>(apply([](double a, double b) { return a / b; }))
       .Case<arith::MaximumFOp>(apply(maximum))
       .Case<arith::MinimumFOp>(apply(minimum))
+      // The number of a number and a NaN; what is dead stays dead.
+      .Case<arith::MaxNumFOp>(apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmax(a, b); }))
+      .Case<arith::MinNumFOp>(apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmin(a, b); }))
       .Case<math::PowFOp>(apply([](double a, double b) { return std::pow(a, b); }))
       .Case<arith::AddIOp>(onIntegers([](uint64_t a, uint64_t b) { return a + b; }))
       .Case<arith::SubIOp>(onIntegers([](uint64_t a, uint64_t b) { return a - b; }))
@@ -251,6 +276,8 @@ std::optional<LogicalResult> evaluateElementwise(Operation *op, Frame &frame) {
           [&](auto op) { return convertInteger(op, frame, /*isUnsigned=*/false); })
       .Case<arith::ExtUIOp>([&](auto op) { return convertInteger(op, frame, /*isUnsigned=*/true); })
       .Case<arith::SIToFPOp>([&](auto op) { return integerToFloat(op, frame); })
+      .Case<arith::UIToFPOp>([&](auto op) { return unsignedToFloat(op, frame); })
+      .Case<math::FPowIOp>([&](auto op) { return integerPower(op, frame); })
       .Case<arith::CmpFOp>([&](auto op) { return compareFloats(op, frame); })
       .Case<arith::CmpIOp>([&](auto op) { return compareIntegers(op, frame); })
       .Case<arith::SelectOp>([&](auto op) { return selectElements(op, frame); })

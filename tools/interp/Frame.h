@@ -3,6 +3,7 @@
 #define MOTLEY_TOOLS_INTERP_FRAME_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "tools/interp/Interpreter.h"
 #include "llvm/ADT/DenseMap.h"
@@ -88,10 +89,12 @@ FailureOr<std::vector<Tensor>> runElementwiseRegion(Region &region, std::vector<
 std::optional<LogicalResult> evaluateElementwise(Operation *op, Frame &frame);
 
 LogicalResult evaluate(arith::ConstantOp op, Frame &frame);
+LogicalResult evaluate(tensor::EmptyOp op, Frame &frame);
 LogicalResult evaluate(tensor::SplatOp op, Frame &frame);
 LogicalResult evaluate(tensor::ExtractOp op, Frame &frame);
 LogicalResult evaluate(tensor::FromElementsOp op, Frame &frame);
 LogicalResult evaluate(func::CallOp op, Frame &frame);
+LogicalResult evaluate(linalg::LinalgOp op, Frame &frame);
 
 LogicalResult evaluate(EmbeddingOp op, Frame &frame);
 LogicalResult evaluate(LinearOp op, Frame &frame);

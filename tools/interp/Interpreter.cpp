@@ -26,8 +26,8 @@ static LogicalResult dispatch(Operation *op, Frame &frame) {
   if (std::optional<LogicalResult> result = evaluateElementwise(op, frame))
     return *result;
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<arith::ConstantOp, tensor::SplatOp, tensor::ExtractOp, tensor::FromElementsOp, func::CallOp>(
-          [&](auto typed) { return evaluate(typed, frame); })
+      .Case<arith::ConstantOp, tensor::EmptyOp, tensor::SplatOp, tensor::ExtractOp, tensor::FromElementsOp,
+            func::CallOp>([&](auto typed) { return evaluate(typed, frame); })
       .Case<EmbeddingOp, LinearOp, NormOp, RopeOp, AttentionOp, ByModalityOp, CrossEntropyOp>(
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp, NoiseOp, OneHotOp, HashOp, ChooseExpertsOp,
@@ -42,6 +42,7 @@ static LogicalResult dispatch(Operation *op, Frame &frame) {
             GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp, LossSumsOp, ScaleOp, MapOp>(
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<InitialiseOp, GradientNormOp, AdamWOp>([&](auto typed) { return evaluate(typed, frame); })
+      .Case([&](linalg::LinalgOp structured) { return evaluate(structured, frame); })
       .Default([](Operation *unknown) -> LogicalResult {
         return unknown->emitError() << "the interpreter has no meaning for '" << unknown->getName() << "'";
       });
@@ -99,7 +100,8 @@ static bool isAtLevel2(func::FuncOp function) {
   auto isTable = [](Value value) { return isa<GroupsType>(value.getType()); };
   return function
       .walk([&](Operation *op) {
-        return WalkResult(success(llvm::none_of(op->getResults(), isTable) && llvm::none_of(op->getOperands(), isTable)));
+        return WalkResult(
+            success(llvm::none_of(op->getResults(), isTable) && llvm::none_of(op->getOperands(), isTable)));
       })
       .wasInterrupted();
 }

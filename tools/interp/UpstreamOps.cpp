@@ -1,4 +1,4 @@
-// Upstream operations that are not elementwise: constants, splat, extract, from_elements and calls.
+// Upstream operations that are not elementwise: constants, empty, splat, extract, from_elements and calls.
 #include "tools/interp/Frame.h"
 
 #include "mlir/IR/TypeUtilities.h"
@@ -10,6 +10,16 @@ LogicalResult evaluate(arith::ConstantOp op, Frame &frame) {
   if (!value)
     return op.emitError() << "the interpreter reads constants of floats and integers, got a " << op.getType();
   frame.set(op.getResult(), std::move(*value));
+  return success();
+}
+
+/// Nothing is in it yet: dead.
+LogicalResult evaluate(tensor::EmptyOp op, Frame &frame) {
+  RankedTensorType type = op.getType();
+  if (!type.hasStaticShape())
+    return op.emitError() << "the interpreter wants static shapes, got " << type;
+  frame.set(op.getResult(), isa<FloatType>(type.getElementType()) ? Tensor::ofFloats(type.getShape())
+                                                                  : Tensor::ofInts(type.getShape()));
   return success();
 }
 
