@@ -192,12 +192,12 @@ LogicalResult ByModalityOp::verifyRegions() {
     if (!yield || yield.getOperandTypes() != getResultTypes()) /*by_modality_c2*/
       return (yield ? yield.emitOpError() : emitOpError()) << "yields other types than the results of by_modality";
     for (Operation &op : body.front().without_terminator()) { /*by_modality_c3*/
-      bool isRowOperation =
-          isa<EmbeddingOp, LinearOp, NormOp, RopeOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp, NoiseOp,
-              ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, ExpertsOp,
-              ObserveOp>(op) ||
-          op.getName().getDialectNamespace() == "linalg" || op.getName().getStringRef() == "tensor.empty" ||
-          op.hasTrait<OpTrait::Elementwise>() || op.hasTrait<OpTrait::ConstantLike>();
+      bool isRowOperation = isa<EmbeddingOp, LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp,
+                                LogSumExpOp, MeanRowsOp, NoiseOp, ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp,
+                                ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, ExpertsOp, ObserveOp>(op) ||
+                            op.getName().getDialectNamespace() == "linalg" ||
+                            op.getName().getStringRef() == "tensor.empty" || op.hasTrait<OpTrait::Elementwise>() ||
+                            op.hasTrait<OpTrait::ConstantLike>();
       if (!isRowOperation)
         return op.emitOpError("mixes rows, so it cannot stand in a case of by_modality; move it outside");
     }

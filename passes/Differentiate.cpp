@@ -1,10 +1,9 @@
 // Reverse mode at level 2: replaces motley.backward by the adjoints of what the losses depend on.
 //
 // A model function is one block in single-assignment form, so one walk backwards suffices. motley operations build
-// their own adjoints; those of upstream operations are here.
+// their own adjoints; those of upstream operations are in UpstreamAdjoints.cpp.
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "passes/Passes.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "passes/UpstreamAdjoints.h"
 
 namespace mlir::motley {
 #define GEN_PASS_DEF_DIFFERENTIATE
@@ -26,6 +25,9 @@ public:
   Reverse(BackwardOp backward) : backward(backward), b(backward) {}
 
   LogicalResult run() {
+    findTrained();
+    if (llvm::none_of(backward.getLosses(), [&](Value loss) { return trained.contains(loss); }))
+      return backward.emitOpError("asks for gradients of losses below which no variable trains: all are frozen");
     for (auto [loss, seed] : llvm::zip(backward.getLosses(), backward.getCotangents()))
       accumulate(loss, seed);
     SmallVector<Operation *> before;
@@ -38,7 +40,7 @@ public:
       if (llvm::none_of(op->getResults(), [&](Value result) { return has(result); }))
         continue;
       b.setInsertionPoint(backward);
-      if (failed(buildAdjoint(op)))
+      if (failed(buildAdjointOf(op, b, *this)))
         return failure();
     }
     return success();
@@ -53,10 +55,19 @@ public:
   }
 
   void accumulate(Value operand, Value cotangent) override {
-    if (!carriesGradient(operand.getType()))
+    if (!carriesGradient(operand.getType()) || !trained.contains(operand))
       return;
     Value &sum = cotangents[operand];
     sum = sum ? arith::AddFOp::create(b, cotangent.getLoc(), sum, cotangent).getResult() : cotangent;
+  }
+
+  SmallVector<int64_t> trainedMap(Operation *op, FlatSymbolRefAttr bank, int64_t range,
+                                  ArrayRef<int64_t> map) override {
+    SmallVector<int64_t> found(map);
+    for (int64_t &member : found)
+      if (member >= 0 && isFrozen(backward, lookupBank(op, bank).getVariable(member, range)))
+        member = -1;
+    return found;
   }
 
   FailureOr<Value> addFlag(Operation *op, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
@@ -88,58 +99,33 @@ private:
   OpBuilder b;
   llvm::DenseMap<Value, Value> cotangents;
   llvm::DenseSet<Attribute> written;
+  llvm::DenseSet<Value> trained; // what depends on a variable that is not frozen
 
-  template <typename OpT, typename... Args> Value make(Operation *op, Args &&...args) {
-    return OpT::create(b, op->getLoc(), std::forward<Args>(args)...).getResult();
+  void findTrained() {
+    for (Operation &op : *backward->getBlock()) {
+      if (&op == backward)
+        break;
+      if (readsTrained(&op) || llvm::any_of(op.getOperands(), [&](Value operand) { return trained.contains(operand); }))
+        for (Value result : op.getResults())
+          trained.insert(result);
+    }
   }
 
-  LogicalResult buildAdjoint(Operation *op) {
-    if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op))
-      return differentiable.buildAdjoint(b, *this);
-    if (op->hasTrait<OpTrait::ConstantLike>())
-      return success();
-    Value dy = op->getNumResults() == 1 ? cotangent(op->getResult(0)) : Value();
-    return TypeSwitch<Operation *, LogicalResult>(op)
-        .Case([&](arith::AddFOp add) {
-          accumulate(add.getLhs(), dy);
-          accumulate(add.getRhs(), dy);
-          return success();
-        })
-        .Case([&](arith::SubFOp sub) {
-          accumulate(sub.getLhs(), dy);
-          accumulate(sub.getRhs(), make<arith::NegFOp>(op, dy));
-          return success();
-        })
-        .Case([&](arith::MulFOp mul) {
-          accumulate(mul.getLhs(), make<arith::MulFOp>(op, dy, mul.getRhs()));
-          accumulate(mul.getRhs(), make<arith::MulFOp>(op, dy, mul.getLhs()));
-          return success();
-        })
-        .Case([&](arith::DivFOp div) { // d(a / c) = dy / c, -(dy / c) * (a / c)
-          Value scaled = make<arith::DivFOp>(op, dy, div.getRhs());
-          accumulate(div.getLhs(), scaled);
-          accumulate(div.getRhs(), make<arith::NegFOp>(op, make<arith::MulFOp>(op, scaled, div.getResult())));
-          return success();
-        })
-        .Case([&](arith::NegFOp neg) {
-          accumulate(neg.getOperand(), make<arith::NegFOp>(op, dy));
-          return success();
-        })
-        .Case([&](math::ExpOp exp) {
-          accumulate(exp.getOperand(), make<arith::MulFOp>(op, dy, exp.getResult()));
-          return success();
-        })
-        .Case([&](math::TanhOp tanh) { // dy (1 - y^2) = dy - (dy y) y
-          Value y = tanh.getResult();
-          accumulate(tanh.getOperand(),
-                     make<arith::SubFOp>(op, dy, make<arith::MulFOp>(op, make<arith::MulFOp>(op, dy, y), y)));
-          return success();
-        })
-        .Default([&](Operation *) -> LogicalResult {
-          if (llvm::none_of(op->getOperandTypes(), carriesGradient))
-            return success();
-          return op->emitError() << "'" << op->getName() << "' has no derivative here, and the loss depends on it";
-        });
+  /// Whether the operation itself names a variable that trains.
+  bool readsTrained(Operation *op) {
+    auto ranges = op->getAttrOfType<DenseI64ArrayAttr>("ranges");
+    auto map = op->getAttrOfType<DenseI64ArrayAttr>("map");
+    const int64_t first[] = {0}; // vectors and tables have one range, tables one member
+    for (StringRef name : {"bank", "gain", "bias"}) {
+      auto symbol = op->getAttrOfType<FlatSymbolRefAttr>(name);
+      if (!symbol || !lookupBank(op, symbol))
+        continue;
+      for (int64_t range : ranges ? ranges.asArrayRef() : ArrayRef<int64_t>(first))
+        for (int64_t member : trainedMap(op, symbol, range, map ? map.asArrayRef() : ArrayRef<int64_t>(first)))
+          if (member >= 0)
+            return true;
+    }
+    return false;
   }
 };
 
@@ -157,8 +143,11 @@ struct Differentiate : motley::impl::DifferentiateBase<Differentiate> {
         return signalPassFailure();
       backward.erase();
     }
-    if (!asked.empty())
-      removeDead(function);
+    if (asked.empty())
+      return;
+    removeDead(function);
+    for (MapOp map : llvm::make_early_inc_range(function.getOps<MapOp>()))
+      dropUnreadResults(map);
   }
 
   static void removeDead(func::FuncOp function) {

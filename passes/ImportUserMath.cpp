@@ -83,10 +83,10 @@ public:
 
   LogicalResult run() {
     if (failed(checkOperands()) || failed(findLoops()) || failed(checkIterators()) || failed(checkBody()) ||
-        failed(bindArguments()))
+        (reducesColumns && failed(findTerms())) || failed(bindArguments()))
       return failure();
     for (Operation &inner : op.getBlock()->without_terminator())
-      if (failed(cloneAsScalar(&inner, map.builder(), scalars)))
+      if (!llvm::is_contained(sums, &inner) && failed(cloneAsScalar(&inner, map.builder(), scalars)))
         return failure();
     return reducesColumns ? replaceReduction() : replaceElementwise();
   }
@@ -99,6 +99,8 @@ private:
   unsigned row = 0;
   std::optional<unsigned> column;
   bool reducesColumns = false;
+  SmallVector<Operation *> sums; // of a reduction: the addition of each result, and what it adds
+  SmallVector<Value> terms;
 
   static RankedTensorType tensorOf(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
 
@@ -195,7 +197,7 @@ private:
   }
 
   Value argumentOf(OpOperand &operand) {
-    unsigned number = operand.getOperandNumber(); // linalg.map has none for its init
+    unsigned number = operand.getOperandNumber(); // a linalg.map may have none for its init
     return number < op.getBlock()->getNumArguments() ? op.getBlock()->getArgument(number) : Value();
   }
 
@@ -255,9 +257,8 @@ private:
     return success();
   }
 
-  /// Every result is the sum over columns of a term, and what was in the init.
-  LogicalResult replaceReduction() {
-    SmallVector<Value> terms;
+  /// Every result must be the sum over columns of a term, and what was in the init.
+  LogicalResult findTerms() {
     Block *body = op.getBlock();
     for (OpOperand &init : op.getDpsInitsMutable()) {
       Value sum = argumentOf(init);
@@ -268,8 +269,13 @@ private:
         return (yielded.getDefiningOp() ? yielded.getDefiningOp() : op.getOperation())
                    ->emitError("reduces columns by something else than a sum")
                << "; motley.softmax and motley.log_sum_exp take the maximum of a row themselves";
+      sums.push_back(add);
       terms.push_back(add.getLhs() == sum ? add.getRhs() : add.getLhs());
     }
+    return success();
+  }
+
+  LogicalResult replaceReduction() {
     SmallVector<Value> results =
         map.finish(llvm::map_to_vector(terms, [&](Value term) { return scalars.lookup(term); }), loopType());
     for (auto [result, init] : llvm::zip(results, op.getDpsInits())) {

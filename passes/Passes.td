@@ -35,7 +35,7 @@ def ImportUserMath : Pass<"motley-import-user-math", "::mlir::func::FuncOp"> {
     }
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::motley::MotleyDialect"];
   let statistics = [Statistic<"numImported", "num-imported", "Number of upstream operations replaced">];
 }
 

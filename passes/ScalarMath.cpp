@@ -49,11 +49,6 @@ static std::optional<double> exponentOf(Operation *power) {
 }
 
 LogicalResult mlir::motley::checkScalarOperation(Operation *op) {
-  if (!isKnown(op))
-    return op->emitError() << "'" << op->getName()
-                           << "' has no kernel and no derivative here; write it with arith, the functions exp, expm1, "
-                              "log, log1p, sqrt, rsqrt, tanh, erf, sin, cos, atan, absf, floor, ceil, fma and powf of "
-                              "math, or the activations of motley";
   for (Value operand : scalarOperands(op)) {
     Type element = getElementTypeOrSelf(operand.getType());
     if (!element.isF32() && !element.isInteger(1))
@@ -61,6 +56,11 @@ LogicalResult mlir::motley::checkScalarOperation(Operation *op) {
                              << "; a user's own mathematics works on f32: arith.sitofp makes numbers of a tensor of "
                                 "integers before it";
   }
+  if (!isKnown(op))
+    return op->emitError() << "'" << op->getName()
+                           << "' has no kernel and no derivative here; write it with arith, the functions exp, expm1, "
+                              "log, log1p, sqrt, rsqrt, tanh, erf, sin, cos, atan, absf, floor, ceil, fma and powf of "
+                              "math, or the activations of motley";
   if (isPower(op) && !exponentOf(op))
     return op->emitError() << "'" << op->getName()
                            << "' has an exponent that is no constant; for a base above 0 write exp(exponent * "

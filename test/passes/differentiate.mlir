@@ -48,3 +48,59 @@ func.func @no_derivative(%x: tensor<32x16xf32>, %c: tensor<32xf32>, %live: i32, 
   motley.backward (%f) cotangents (%d) add %add : (tensor<512xf32>), (tensor<512xf32>)
   return
 }
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests a map: its adjoint is one map that reads its inputs and computes the forward again; what nobody asks for (the gradient of
+// an input that depends on no variable) is not computed.
+// CHECK-LABEL: func.func @map
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<32x16xf32>, %[[C:[a-z0-9]+]]: tensor<32x16xf32>
+func.func @map(%x: tensor<32x16xf32>, %c: tensor<32x16xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[A:.*]] = motley.grouped_matmul @bank.w
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  // CHECK: %[[SEED:.*]] = motley.row_broadcast
+  %y = motley.map (%a, %c) : (tensor<32x16xf32>, tensor<32x16xf32>) -> tensor<32x16xf32> {
+  ^bb0(%s: f32, %t: f32):
+    %e = math.exp %s : f32
+    %m = arith.maximumf %e, %t : f32
+    motley.yield %m : f32
+  }
+  // CHECK-NEXT: %[[DA:.*]] = motley.map(%[[A]], %[[C]], %[[SEED]]) : (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32x16xf32>) -> tensor<32x16xf32> {
+  // CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %[[T:.*]]: f32, %[[DY:.*]]: f32):
+  // CHECK-NEXT: %[[E:.*]] = math.exp %[[S]] : f32
+  // CHECK-NEXT: %[[P:.*]] = arith.cmpf ogt, %[[E]], %[[T]] : f32
+  // CHECK-NEXT: %[[Z:.*]] = arith.constant 0.000000e+00 : f32
+  // CHECK-NEXT: %[[DE:.*]] = arith.select %[[P]], %[[DY]], %[[Z]] : f32
+  // CHECK-NEXT: %[[DS:.*]] = arith.mulf %[[DE]], %[[E]] : f32
+  // CHECK-NEXT: motley.yield %[[DS]] : f32
+  // CHECK: motley.grouped_outer %[[X]], (%[[DA]]) into @bank.w
+  %s = motley.row_sum %y : tensor<32x16xf32> -> tensor<32xf32>
+  %d = arith.constant dense<1.0> : tensor<32xf32>
+  motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests that what has no derivative inside a map is an error at its own line.
+func.func @no_derivative_inside(%x: tensor<32x16xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %y = motley.map (%a) : (tensor<32x16xf32>) -> tensor<32x16xf32> {
+  ^bb0(%s: f32):
+    // expected-error @+1 {{'math.acosh' has no derivative here, and the loss depends on it}}
+    %e = math.acosh %s : f32
+    motley.yield %e : f32
+  }
+  %s = motley.row_sum %y : tensor<32x16xf32> -> tensor<32xf32>
+  %d = arith.constant dense<1.0> : tensor<32xf32>
+  motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return
+}

@@ -69,3 +69,62 @@ func.func @alone(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x16xf32> {
   %c = arith.addf %a, %b : tensor<32x16xf32>
   return %c : tensor<32x16xf32>
 }
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.variable @v : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+motley.bank @bank.v [[@v]]
+
+// Tests an activation of the user's own, and its adjoint: the forward keeps the accumulator alone, the backward computes from it.
+// CHECK-LABEL: func.func @own
+func.func @own(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.w {{.*}} epilogue {
+  // CHECK-NEXT: ^bb0(%[[ACC:.*]]: f32):
+  // CHECK-NEXT: %[[S:.*]] = math.sin %[[ACC]] : f32
+  // CHECK-NEXT: motley.yield %[[ACC]], %[[S]] : f32, f32
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %s = motley.map (%a) : (tensor<32x16xf32>) -> tensor<32x16xf32> {
+  ^bb0(%e: f32):
+    %f = math.sin %e : f32
+    motley.yield %f : f32
+  }
+  %seed = motley.scale %w by %inv : tensor<32xf32>
+  // CHECK: motley.grouped_matmul transposed @bank.v {{.*}} extra(%[[A]]#0)
+  // CHECK-NEXT: ^bb0(%[[DS:.*]]: f32, %[[E:.*]]: f32):
+  // CHECK-NEXT: %[[C:.*]] = math.cos %[[E]] : f32
+  // CHECK-NEXT: %[[D:.*]] = arith.mulf %[[DS]], %[[C]] : f32
+  // CHECK-NEXT: motley.yield %[[D]] : f32
+  // CHECK-NOT: motley.map
+  %ds = motley.grouped_matmul transposed @bank.v ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %da = motley.map (%a, %ds) : (tensor<32x16xf32>, tensor<32x16xf32>) -> tensor<32x16xf32> {
+  ^bb0(%e: f32, %d: f32):
+    %c = math.cos %e : f32
+    %g = arith.mulf %d, %c : f32
+    motley.yield %g : f32
+  }
+  return %s, %da, %seed : tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests a map of several results: all leave the product that feeds it.
+// CHECK-LABEL: func.func @results
+func.func @results(%x: tensor<32x16xf32>, %y: tensor<32x16xf32>, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>) {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[R:.*]]:2 = motley.grouped_matmul @bank.w {{.*}} extra(%{{.*}}) {{.*}} epilogue {
+  // CHECK: return %[[R]]#0, %[[R]]#1
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %r:2 = motley.map (%y, %a) : (tensor<32x16xf32>, tensor<32x16xf32>) -> (tensor<32x16xf32>, tensor<32x16xf32>) {
+  ^bb0(%e: f32, %d: f32):
+    %c = arith.addf %e, %d : f32
+    %g = arith.mulf %d, %c : f32
+    motley.yield %c, %g : f32, f32
+  }
+  return %r#0, %r#1 : tensor<32x16xf32>, tensor<32x16xf32>
+}
