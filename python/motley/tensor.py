@@ -94,6 +94,7 @@ class Tensor:
                 raise Error(f"operand of '{symbol}' is {kind(one)}; expected a tensor or a number")
             if one.dtype != "f32":
                 raise Error(f"operand of '{symbol}' has elements of {one.dtype}; expected f32")
+            self.tracer.check_visible(one)
             operands.append(one)
         if operands[0].shape != operands[1].shape:
             raise Error(

@@ -135,7 +135,9 @@ def test_experts_of_a_modality(data):
     text = text_of(data, nn.ByModality(text=nn.MoE(expert(), 4), image=nn.MoE(expert(), 2)))
     case = text[text.index("motley.by_modality") : text.index("case [@text]")]
     router, gate, choice, seen, routed_line = case.splitlines()[1:6]
-    assert router.endswith("motley.linear @body.text.router(%0) precision f32 : (tensor<64x16xf32>) -> tensor<64x4xf32>")
+    assert router.endswith(
+        "motley.linear @body.text.router(%0) precision f32 : (tensor<64x16xf32>) -> tensor<64x4xf32>"
+    )
     assert gate.endswith("motley.sigmoid %1 : tensor<64x4xf32>")
     assert choice.endswith(
         "motley.choose_tokens %1 index %index {capacity = 0.25 : f64} : (tensor<64x4xf32>, tensor<64xi32>) -> "
