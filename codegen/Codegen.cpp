@@ -37,8 +37,8 @@ static LogicalResult writeText(ModuleOp module, StringRef path, ArrayRef<std::st
   return report(module, writeFile(path, views));
 }
 
-LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path) {
-  FailureOr<Program> program = Program::build(module, kTargets);
+LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path, TimingScope timing) {
+  FailureOr<Program> program = Program::build(module, kTargets, timing);
   if (failed(program))
     return failure();
   if (kind == EmitKind::Kernel) {
@@ -47,7 +47,7 @@ LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path) {
     return writeText(module, path, text);
   }
 
-  FailureOr<std::vector<MachineModule>> modules = program->compile();
+  FailureOr<std::vector<MachineModule>> modules = program->compile(timing);
   if (failed(modules))
     return failure();
   if (kind == EmitKind::LLVM) {
@@ -58,13 +58,15 @@ LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path) {
   }
 
   bool isText = kind == EmitKind::Assembly;
-  auto files = compileAll(*modules, isText ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile);
+  auto files =
+      compileAll(*modules, isText ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile, timing);
   if (!files)
     return report(module, files.takeError());
   if (isText) {
     SmallVector<StringRef> views(files->begin(), files->end());
     return report(module, writeFile(path, views));
   }
+  TimingScope linking = timing.nest("link");
   if (llvm::Error error = checkSymbols(*files))
     return report(module, std::move(error));
   auto image = link(*files, kind == EmitKind::Object ? LinkKind::Relocatable : LinkKind::Shared);

@@ -8,6 +8,7 @@
 #define MOTLEY_CODEGEN_CODEGEN_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Support/Timing.h"
 #include "runtime/abi.h"
 #include "llvm/Support/Error.h"
 
@@ -20,7 +21,7 @@ namespace mlir::motley::codegen {
 /// What to write. The texts hold every level of instructions and the host side, one after the other.
 enum class EmitKind {
   Kernel,       ///< level 4: one MLIR module with the modules @avx2, @avx512 and @host in it
-  LLVM,         ///< LLVM IR, optimised
+  LLVM,         ///< LLVM IR, that of kernels optimised
   Assembly,     ///< x86-64 assembly
   Object,       ///< one relocatable object
   SharedObject, ///< the artefact: linked, with the trailer of runtime/abi.h
@@ -30,7 +31,8 @@ enum class EmitKind {
 std::optional<EmitKind> parseEmitKind(StringRef name);
 
 /// Compiles `module` and writes it to `path`; "-" is standard output. A file is written beside its name and renamed.
-LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path);
+/// Its stages are timed below `timing`.
+LogicalResult emitArtifact(ModuleOp module, EmitKind kind, StringRef path, TimingScope timing = {});
 
 /// A compiled module in this process.
 class JitModule {

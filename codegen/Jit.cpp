@@ -43,13 +43,14 @@ llvm::Expected<std::unique_ptr<JitModule>> jit(ModuleOp module, int level) {
   if (level < 0 || level > hostLevel())
     return llvm::createStringError(level < 0 ? "this machine has no AVX2, which every kernel needs"
                                              : "this machine has no AVX-512");
-  FailureOr<Program> program = Program::build(module, kTargets[level]);
+  TimingScope untimed;
+  FailureOr<Program> program = Program::build(module, kTargets[level], untimed);
   if (failed(program))
     return llvm::createStringError("the module cannot be lowered to kernels");
-  FailureOr<std::vector<MachineModule>> modules = program->compile();
+  FailureOr<std::vector<MachineModule>> modules = program->compile(untimed);
   if (failed(modules))
     return llvm::createStringError("the kernels cannot be lowered to LLVM IR");
-  auto objects = compileAll(*modules, llvm::CodeGenFileType::ObjectFile);
+  auto objects = compileAll(*modules, llvm::CodeGenFileType::ObjectFile, untimed);
   if (!objects)
     return objects.takeError();
   if (llvm::Error error = checkSymbols(*objects))

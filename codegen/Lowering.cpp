@@ -48,13 +48,19 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
   StringRef getArgument() const override { return "motley-approximate-math"; }
   void runOnOperation() override {
+    auto isCall = [](Operation *op) { return isa<math::MathDialect>(op->getDialect()) && !isInstruction(op); };
+    WalkResult found = getOperation().walk([&](Operation *op) {
+      return isCall(op) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (!found.wasInterrupted())
+      return;
     RewritePatternSet patterns(&getContext());
     auto isFunction = [](StringRef name) { return name != "math.sqrt" && name != "math.rsqrt" && name != "math.fma"; };
     populateMathPolynomialApproximationPatterns(patterns, isFunction);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     getOperation().walk([&](Operation *op) {
-      if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) || isInstruction(op))
+      if (!isCall(op))
         return;
       op->emitOpError("has no polynomial on ")
           << op->getResult(0).getType() << "; a kernel must not call the C library";
@@ -65,8 +71,10 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
 
 } // namespace
 
-LogicalResult lowerToLLVMDialect(ModuleOp module) {
-  PassManager pm(module.getContext());
+LogicalResult lowerToLLVMDialect(ModuleOp root, TimingScope &timing) {
+  PassManager manager(root.getContext());
+  manager.enableTiming(timing);
+  OpPassManager &pm = manager.nest<ModuleOp>().nest<ModuleOp>();
   pm.addPass(std::make_unique<ApproximateMath>());
   pm.addPass(createCSEPass());
   pm.addPass(createConvertVectorToLLVMPass());
@@ -77,7 +85,7 @@ LogicalResult lowerToLLVMDialect(ModuleOp module) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  return pm.run(module);
+  return manager.run(root);
 }
 
 static LogicalResult initialiseTarget() {
@@ -86,7 +94,8 @@ static LogicalResult initialiseTarget() {
   return failure(failedOnce);
 }
 
-FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, StringRef cpu) {
+FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, StringRef cpu,
+                                                  llvm::CodeGenOptLevel level) {
   if (failed(initialiseTarget()))
     return op.emitError("this build of LLVM has no code generator for its own machine");
   MachineModule result;
@@ -101,7 +110,7 @@ FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, S
     return op.emitError("LLVM cannot generate code for ") << triple.str() << ": " << error;
   llvm::TargetOptions options;
   result.machine.reset(target->createTargetMachine(triple, cpu, "", options, llvm::Reloc::PIC_, std::nullopt,
-                                                   llvm::CodeGenOptLevel::Aggressive));
+                                                   level));
   result.module->setTargetTriple(triple);
   result.module->setDataLayout(result.machine->createDataLayout());
   result.module->setPICLevel(llvm::PICLevel::BigPIC);
@@ -116,6 +125,8 @@ FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, S
 }
 
 void MachineModule::optimise() {
+  if (machine->getOptLevel() != llvm::CodeGenOptLevel::Aggressive)
+    return;
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graphs;

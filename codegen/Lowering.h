@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
+#include "mlir/Support/Timing.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -17,17 +18,24 @@ namespace mlir::motley::codegen {
 /// Loads the dialects that codegen makes and the translations to LLVM IR.
 void prepareContext(MLIRContext &context);
 
-/// Lowers a module of kernel functions to the LLVM dialect in place: elementary functions become polynomials, then
-/// every dialect its LLVM form. An elementary function that has no polynomial is an error: it would call a library.
-LogicalResult lowerToLLVMDialect(ModuleOp module);
+/// Lowers the kernels of level 4 (modules in the modules of the levels of instructions) to the LLVM dialect in place:
+/// elementary functions become polynomials, then every dialect its LLVM form. An elementary function that has no
+/// polynomial is an error: it would call a library.
+LogicalResult lowerToLLVMDialect(ModuleOp root, TimingScope &timing);
 
 /// One LLVM module with its own context and target, so that several can be compiled at the same time.
 class MachineModule {
 public:
-  /// Translates a module in the LLVM dialect for `cpu` (a name that LLVM's -mcpu takes) without optimising it.
-  static FailureOr<MachineModule> translate(ModuleOp module, StringRef name, StringRef cpu);
+  /// Translates a module in the LLVM dialect for `cpu` (a name that LLVM's -mcpu takes) without optimising it. `level` is
+  /// the effort that is due to it from then on.
+  static FailureOr<MachineModule> translate(ModuleOp module, StringRef name, StringRef cpu,
+                                            llvm::CodeGenOptLevel level);
 
-  /// Runs LLVM's O3. Touches nothing outside this object.
+
+  StringRef name() const { return module->getName(); }
+  /// Instructions, for a guess at how long it takes.
+  unsigned size() const { return module->getInstructionCount(); }
+  /// Runs LLVM's O3 where the effort is aggressive, else nothing. Touches nothing outside this object.
   void optimise();
   /// The LLVM IR as text.
   std::string printIR() const;

@@ -3,17 +3,26 @@
 #include "codegen/cpu/Kernels.h"
 #include "mlir/IR/Verifier.h"
 
+#include <atomic>
+#include <numeric>
 #include <thread>
 
 namespace mlir::motley::codegen {
 
-/// Runs `work` on every index, each on its own thread.
-static void inParallel(size_t count, llvm::function_ref<void(size_t)> work) {
+/// Runs `work` on every module, the largest first, so that no thread is left with a large one at the end.
+static void inParallel(std::vector<MachineModule> &modules, llvm::function_ref<void(size_t)> work) {
+  std::vector<size_t> order(modules.size());
+  std::iota(order.begin(), order.end(), 0);
+  llvm::stable_sort(order, [&](size_t a, size_t b) { return modules[a].size() > modules[b].size(); });
+  std::atomic<size_t> next = 0;
+  auto takeTurns = [&] {
+    for (size_t i; (i = next.fetch_add(1)) < order.size();)
+      work(order[i]);
+  };
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < count; ++i)
-    threads.emplace_back([=] { work(i); });
-  if (count > 0)
-    work(0);
+  for (size_t i = 1; i < std::min<size_t>(order.size(), std::thread::hardware_concurrency()); ++i)
+    threads.emplace_back(takeTurns);
+  takeTurns();
   for (std::thread &thread : threads)
     thread.join();
 }
@@ -29,7 +38,7 @@ static LogicalResult buildKernels(ModuleOp module, ModuleOp part, const Target &
                                   SmallVectorImpl<int64_t> &scratchBytes) {
   bool isFirst = scratchBytes.empty(), failedAny = false;
   for (auto [i, kernel] : llvm::enumerate(module.getOps<plan::KernelOp>())) {
-    OpBuilder builder = OpBuilder::atBlockEnd(part.getBody());
+    OpBuilder builder = OpBuilder::atBlockEnd(addPart(part, kernel.getSymName()).getBody());
     FailureOr<int64_t> bytes = emitKernel(kernel, builder, target);
     if (failed(bytes)) {
       failedAny = true; // report every kernel's error
@@ -44,7 +53,8 @@ static LogicalResult buildKernels(ModuleOp module, ModuleOp part, const Target &
   return failure(failedAny);
 }
 
-FailureOr<Program> Program::build(ModuleOp module, ArrayRef<Target> targets) {
+FailureOr<Program> Program::build(ModuleOp module, ArrayRef<Target> targets, TimingScope &timing) {
+  TimingScope whole = timing.nest("build kernels and steps");
   prepareContext(*module.getContext());
   Program program;
   program.targets.assign(targets.begin(), targets.end());
@@ -76,30 +86,52 @@ FailureOr<Program> Program::build(ModuleOp module, ArrayRef<Target> targets) {
   return std::move(program);
 }
 
-FailureOr<std::vector<MachineModule>> Program::compile() {
+FailureOr<std::vector<MachineModule>> Program::compile(TimingScope &timing) {
+  TimingScope lowering = timing.nest("lower to LLVM IR");
+  if (failed(lowerToLLVMDialect(root(), lowering)))
+    return failure();
   std::vector<MachineModule> modules;
+  auto translate = [&](ModuleOp part, StringRef name, StringRef cpu, llvm::CodeGenOptLevel level) -> LogicalResult {
+    FailureOr<MachineModule> machine = MachineModule::translate(part, name, cpu, level);
+    if (succeeded(machine))
+      modules.push_back(std::move(*machine));
+    return machine;
+  };
+  TimingScope translation = lowering.nest("translate");
   for (ModuleOp part : llvm::make_early_inc_range(root().getOps<ModuleOp>())) {
-    if (failed(lowerToLLVMDialect(part)))
-      return failure();
     const Target *target =
         llvm::find_if(targets, [&](const Target &candidate) { return candidate.name == part.getSymName(); });
-    // Step functions only store and call: they run on any x86-64.
-    StringRef cpu = target == targets.end() ? "x86-64" : target->cpu;
-    auto machine = MachineModule::translate(part, *part.getSymName(), cpu);
-    if (failed(machine))
-      return failure();
-    modules.push_back(std::move(*machine));
+    if (target == targets.end()) {
+      // Step functions only store and call: they run on any x86-64, and nothing about them is worth the time that
+      // optimising thousands of blocks takes.
+      if (failed(translate(part, *part.getSymName(), "x86-64", llvm::CodeGenOptLevel::None)))
+        return failure();
+      continue;
+    }
+    for (ModuleOp kernel : part.getOps<ModuleOp>())
+      if (failed(translate(kernel, (*kernel.getSymName() + "_" + target->name).str(), target->cpu,
+                           llvm::CodeGenOptLevel::Aggressive)))
+        return failure();
     part.erase();
   }
-  inParallel(modules.size(), [&](size_t i) { modules[i].optimise(); });
+  level4 = nullptr;
+  translation.stop();
+  lowering.stop();
+  TimingScope optimisation = timing.nest("optimise LLVM IR");
+  inParallel(modules, [&](size_t i) {
+    TimingScope one = optimisation.nest(modules[i].name());
+    modules[i].optimise();
+  });
   return std::move(modules);
 }
 
 llvm::Expected<std::vector<llvm::SmallString<0>>> compileAll(std::vector<MachineModule> &modules,
-                                                             llvm::CodeGenFileType type) {
+                                                             llvm::CodeGenFileType type, TimingScope &timing) {
+  TimingScope whole = timing.nest("write machine code");
   std::vector<llvm::SmallString<0>> files(modules.size());
   std::vector<std::string> errors(modules.size());
-  inParallel(modules.size(), [&](size_t i) {
+  inParallel(modules, [&](size_t i) {
+    TimingScope one = whole.nest(modules[i].name());
     if (auto file = modules[i].compile(type))
       files[i] = std::move(*file);
     else

@@ -20,6 +20,15 @@
 // RUN: motleyc %s -o %t.so
 // RUN: motleyc --from plan %t.plan -o %t.again.so
 // RUN: cmp %t.so %t.again.so
+// RUN: motleyc --timing %s -o %t.timed.so 2>&1 | FileCheck %s --check-prefix=TIMING
+// RUN: cmp %t.so %t.timed.so
+// TIMING: parse
+// TIMING: GroupModalities
+// TIMING: lower to LLVM IR
+// TIMING: optimise LLVM IR
+// TIMING: write machine code
+// TIMING: matmul_0_avx2
+// TIMING: link
 
 motley.modality @text ids 0 to 128
 motley.variable @w : tensor<32x48xf32> init normal 2.0e-02

@@ -19,6 +19,7 @@ static const char usage[] = R"(usage: motleyc [options] FILE.mlir
   -o FILE           where to; "-" is standard output. Default: "-" for text, else FILE.so or FILE.o
   --reproducer FILE where a pass that fails leaves its input and its pipeline, for motley-opt
   --locations       print locations in motley, grouped and plan
+  --timing          print how long each stage took, passes and kernels apart, to standard error
   --help
 FILE.mlir may be "-", standard input.
 )";
@@ -27,7 +28,7 @@ namespace {
 
 struct Options {
   std::string input, output, emit = "so", from = "motley", reproducer;
-  bool locations = false;
+  bool locations = false, timing = false;
 };
 
 /// Levels of MLIR that the tool prints itself, in order; every later one is code generation's.
@@ -94,6 +95,10 @@ private:
       options.locations = true;
       return success();
     }
+    if (name == "--timing") {
+      options.timing = true;
+      return success();
+    }
     if (name == "--help" || name == "-h") {
       llvm::outs() << usage;
       exit(0);
@@ -131,9 +136,10 @@ private:
 };
 
 /// Runs the pipelines between the level that the module is at and the one that is asked for.
-LogicalResult lower(ModuleOp module, const Options &options) {
+LogicalResult lower(ModuleOp module, const Options &options, TimingScope timing) {
   int target = levelOf(options.emit) < 0 ? 2 : levelOf(options.emit);
   PassManager manager(module->getContext());
+  manager.enableTiming(timing);
   if (!options.reproducer.empty())
     manager.enableCrashReproducerGeneration(options.reproducer);
   int from = levelOf(options.from);
@@ -161,6 +167,9 @@ LogicalResult print(ModuleOp module, const Options &options) {
 }
 
 LogicalResult compile(const Options &options) {
+  DefaultTimingManager timers; // prints what it knows when it goes
+  timers.setEnabled(options.timing);
+  TimingScope whole = timers.getRootScope(), parsing = whole.nest("parse");
   DialectRegistry registry;
   motley::registerDialects(registry);
   MLIRContext context(registry);
@@ -174,11 +183,13 @@ LogicalResult compile(const Options &options) {
   sources->AddNewSourceBuffer(std::move(file), SMLoc());
   SourceMgrDiagnosticHandler handler(*sources, &context, errs());
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
-  if (!module || failed(lower(*module, options)))
+  parsing.stop();
+  if (!module || failed(lower(*module, options, whole.nest("passes"))))
     return failure();
   if (levelOf(options.emit) >= 0)
     return print(*module, options);
-  return motley::codegen::emitArtifact(*module, *motley::codegen::parseEmitKind(options.emit), options.output);
+  return motley::codegen::emitArtifact(*module, *motley::codegen::parseEmitKind(options.emit), options.output,
+                                       whole.nest("code generation"));
 }
 
 } // namespace
