@@ -90,14 +90,15 @@ func.func @row_missing() -> !motley.groups<1, 2> {
   return %g : !motley.groups<1, 2>
 }
 
-// UNKNOWN: errors.mlir:[[@LINE+6]]:8: error: the interpreter has no meaning for 'tensor.empty'
+// UNKNOWN: errors.mlir:[[@LINE+7]]:8: error: the interpreter has no meaning for 'tensor.rank'
 // NOWHERE: error: no function 'nowhere' in the module
 // TEXT: error: --arg: cannot read 'dense<[0, 1]>' as a value such as
 // VARIABLE: error: --set 'param @none = 1.0 : f32': expected 'param|grad|m|v @VARIABLE = VALUE' with a variable of the module
 // SHAPE: error: --set 'param @table = 1.0 : f32': expected floats of the variable's shape
-func.func @unknown() -> tensor<2xf32> {
-  %e = tensor.empty() : tensor<2xf32>
-  return %e : tensor<2xf32>
+func.func @unknown() -> index {
+  %x = arith.constant dense<0.0> : tensor<2xf32>
+  %r = tensor.rank %x : tensor<2xf32>
+  return %r : index
 }
 
 // RECURSIVE: error: calls are nested deeper than 64; is 'recursive' recursive?
