@@ -35,9 +35,11 @@ std::string uniteNames(ModuleOp module, ArrayRef<BankOp> banks, bool areMembers)
   return unique;
 }
 
-/// Replaces `old` by `united` in one use, shifting what it says about members and ranges.
-void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united, int64_t memberShift,
-                int64_t rangeShift) {
+/// By how much the members and the ranges of a part move.
+using Shift = std::pair<int64_t, int64_t>;
+
+/// Replaces parts by `united` in one use, shifting what it says about members and ranges.
+void rewriteUse(Operation *user, const llvm::SmallDenseMap<Attribute, Shift> &shifts, FlatSymbolRefAttr united) {
   auto shift = [&](StringRef name, int64_t by) {
     auto values = user->getAttrOfType<DenseI64ArrayAttr>(name);
     if (!values || by == 0)
@@ -47,11 +49,14 @@ void rewriteUse(Operation *user, FlatSymbolRefAttr old, FlatSymbolRefAttr united
       shifted.push_back(value < 0 ? value : value + by);
     user->setAttr(name, DenseI64ArrayAttr::get(user->getContext(), shifted));
   };
-  for (NamedAttribute attr : SmallVector<NamedAttribute>(user->getAttrs())) {
-    if (attr.getValue() != old)
+  // By name: a list of all attributes is made anew for every operation.
+  for (StringRef name : {"bank", "gain", "bias"}) {
+    auto found = shifts.find(user->getAttr(name));
+    if (found == shifts.end())
       continue;
-    user->setAttr(attr.getName(), united);
-    if (attr.getName() != "bias") // gain and bias of a norm share one map, which the union of the gains shifts
+    auto [memberShift, rangeShift] = found->second;
+    user->setAttr(name, united);
+    if (name != "bias") // gain and bias of a norm share one map, which the union of the gains shifts
       shift("map", memberShift);
     shift("ranges", rangeShift);
   }
@@ -81,7 +86,7 @@ void rewriteWhole(ModuleOp module, ArrayRef<FlatSymbolRefAttr> parts, FlatSymbol
 }
 
 BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, bool areMembers,
-                    function_ref<std::pair<int64_t, int64_t>(size_t)> shiftOf) {
+                    function_ref<Shift(size_t)> shiftOf) {
   MLIRContext *context = module.getContext();
   std::string name = uniteNames(module, banks, areMembers);
   auto united = FlatSymbolRefAttr::get(context, name);
@@ -92,13 +97,13 @@ BankOp replaceBanks(ModuleOp module, ArrayRef<BankOp> banks, ArrayAttr members, 
     locations.push_back(bank.getLoc());
   }
   rewriteWhole(module, parts, united);
-  for (auto [i, part] : llvm::enumerate(parts)) {
-    auto [memberShift, rangeShift] = shiftOf(i);
-    module.walk([&, part = part, memberShift = memberShift, rangeShift = rangeShift](Operation *op) {
-      if (!isa<BankOp, InitialiseOp, AdamWOp>(op))
-        rewriteUse(op, part, united, memberShift, rangeShift);
-    });
-  }
+  llvm::SmallDenseMap<Attribute, Shift> shifts;
+  for (auto [i, part] : llvm::enumerate(parts))
+    shifts[part] = shiftOf(i);
+  module.walk([&](Operation *op) {
+    if (isa_and_nonnull<MotleyDialect>(op->getDialect()) && !isa<BankOp, InitialiseOp, AdamWOp>(op))
+      rewriteUse(op, shifts, united);
+  });
   // Behind every variable that it names.
   BankOp last = banks.front();
   for (BankOp bank : banks)
@@ -129,7 +134,7 @@ BankOp mlir::motley::uniteMembers(ModuleOp module, ArrayRef<BankOp> banks) {
     llvm::append_range(members, bank.getMembers());
   }
   return replaceBanks(module, banks, ArrayAttr::get(module.getContext(), members), /*areMembers=*/true,
-                      [&](size_t i) { return std::pair<int64_t, int64_t>(shifts[i], 0); });
+                      [&](size_t i) { return Shift(shifts[i], 0); });
 }
 
 BankOp mlir::motley::uniteRanges(ModuleOp module, BankOp first, BankOp second) {
@@ -146,5 +151,5 @@ BankOp mlir::motley::uniteRanges(ModuleOp module, BankOp first, BankOp second) {
   }
   int64_t shift = first.getNumRanges();
   return replaceBanks(module, {first, second}, ArrayAttr::get(module.getContext(), members), /*areMembers=*/false,
-                      [&](size_t i) { return std::pair<int64_t, int64_t>(0, i == 0 ? 0 : shift); });
+                      [&](size_t i) { return Shift(0, i == 0 ? 0 : shift); });
 }
