@@ -19,9 +19,9 @@
 // TABLES-NOT: motley.group_by %arg
 
 // Only fields of the rows are permuted, each once; no activation, neither forward nor backward.
-// ORDER-NOT: gather_rows {{.*}} : tensor<512x64
+// ORDER-NOT: gather_rows {{.*}} : (tensor<512x64
 // ORDER-NOT: combine_rows
-// ORDER-COUNT-5: motley.gather_rows %arg{{.*}} : tensor<512x{{[if]}}32>
+// ORDER-COUNT-5: motley.gather_rows %arg{{.*}} : (tensor<512x{{[if]}}32>,
 // ORDER-NOT: motley.gather_rows
 // ORDER-NOT: motley.combine_rows
 // ORDER-NOT: motley.merge_groups
