@@ -118,12 +118,13 @@ private:
   LogicalResult lowerOperation(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp, GroupedMatmulOp,
-              GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp,
-              SelectOp, RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp, ChooseExpertsOp, ChooseAboveOp,
+              GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp, SelectOp,
+              RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp, ChooseExpertsOp, ChooseAboveOp,
               ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, NoiseOp, RowSumOp, RowBroadcastOp,
-              SoftmaxOp, LogSumExpOp, MeanRowsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp, MapOp, ScaleOp, GroupedAttentionOp,
-              GroupedAttentionBackwardOp, GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp, LossSumsOp,
-              InitialiseOp, GradientNormOp, AdamWOp>([&](auto typed) { return lower(typed, step); })
+              SoftmaxOp, LogSumExpOp, MeanRowsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp,
+              MapOp, ScaleOp, GroupedAttentionOp, GroupedAttentionBackwardOp, GroupedCrossEntropyOp,
+              GroupedCrossEntropyBackwardOp, LossSumsOp, InitialiseOp, GradientNormOp, AdamWOp>(
+            [&](auto typed) { return lower(typed, step); })
         .Case<arith::ConstantOp>([&](auto constant) { return lowerConstant(constant); })
         .Default([&](Operation *other) -> LogicalResult {
           if (other->hasTrait<OpTrait::Elementwise>())

@@ -140,11 +140,10 @@ LogicalResult mlir::motley::lower(ChooseTokensOp op, StepBuilder &step) {
   FailureOr<ScopeOperands> scope = getScope(op, step);
   if (failed(scope))
     return failure();
-  Launch launch{
-      plan::ChooseTokensAttr::get(step.context(), op.getCapacityAttr(), scope->hasDocuments, *op.getMap()),
-      {reads(step.buffer(op.getScores())), reads(step.buffer(op.getIndex()))},
-      nullptr,
-      scope->numScopes * numColumns(op.getScores())};
+  Launch launch{plan::ChooseTokensAttr::get(step.context(), op.getCapacityAttr(), scope->hasDocuments, *op.getMap()),
+                {reads(step.buffer(op.getScores())), reads(step.buffer(op.getIndex()))},
+                nullptr,
+                scope->numScopes * numColumns(op.getScores())};
   launch.operands.append(scope->tables);
   launch.operands.push_back(writes(step.destination(op.getChosen())));
   step.launch(op.getLoc(), launch);
@@ -155,12 +154,12 @@ LogicalResult mlir::motley::lower(LimitCapacityOp op, StepBuilder &step) {
   FailureOr<ScopeOperands> scope = getScope(op, step);
   if (failed(scope))
     return failure();
-  Launch launch{plan::LimitCapacityAttr::get(step.context(), op.getOverflow(), op.getCapacityAttr(),
-                                             scope->hasDocuments, *op.getMap()),
-                {reads(step.buffer(op.getChosen())), reads(step.buffer(op.getScores())),
-                 reads(step.buffer(op.getIndex()))},
-                nullptr,
-                scope->numScopes};
+  Launch launch{
+      plan::LimitCapacityAttr::get(step.context(), op.getOverflow(), op.getCapacityAttr(), scope->hasDocuments,
+                                   *op.getMap()),
+      {reads(step.buffer(op.getChosen())), reads(step.buffer(op.getScores())), reads(step.buffer(op.getIndex()))},
+      nullptr,
+      scope->numScopes};
   launch.operands.append(scope->tables);
   launch.operands.push_back(writes(step.destination(op.getResult())));
   step.launch(op.getLoc(), launch);

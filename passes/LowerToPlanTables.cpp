@@ -39,8 +39,8 @@ LogicalResult mlir::motley::lower(SelectOp op, StepBuilder &step) {
   Launch launch{plan::SelectAttr::get(step.context(), op.getCounts(), op.getOwner()), {}};
   for (Value chosen : op.getChosen())
     launch.operands.push_back(reads(step.buffer(chosen)));
-  launch.operands.append({reads(by.offset), writes(table.row), writes(table.offset), writes(table.begin),
-                          writes(table.slot)});
+  launch.operands.append(
+      {reads(by.offset), writes(table.row), writes(table.offset), writes(table.begin), writes(table.slot)});
   step.launch(op.getLoc(), launch);
   step.bind(op.getResult(), table);
   return success();
@@ -48,10 +48,9 @@ LogicalResult mlir::motley::lower(SelectOp op, StepBuilder &step) {
 
 LogicalResult mlir::motley::lower(RestrictOp op, StepBuilder &step) {
   Table by = step.table(op.getBy()), table = makeSelection(op.getLoc(), op.getGroups().getType(), by, step);
-  step.launch(op.getLoc(),
-              {plan::RestrictAttr::get(step.context()),
-               {reads(step.buffer(op.getChosen())), reads(by.offset), writes(table.row), writes(table.offset),
-                writes(table.begin), writes(table.slot)}});
+  step.launch(op.getLoc(), {plan::RestrictAttr::get(step.context()),
+                            {reads(step.buffer(op.getChosen())), reads(by.offset), writes(table.row),
+                             writes(table.offset), writes(table.begin), writes(table.slot)}});
   step.bind(op.getResult(), table);
   return success();
 }
@@ -108,8 +107,8 @@ static void combineSelection(CombineRowsOp op, Table table, StepBuilder &step) {
   for (Value other : {op.getOtherwise(), op.getPlus()})
     if (other)
       launch.operands.push_back(reads(step.buffer(other)));
-  launch.operands.append({reads(table.rowOffset), reads(table.begin), reads(table.slot),
-                          writes(step.destination(op.getResult()))});
+  launch.operands.append(
+      {reads(table.rowOffset), reads(table.begin), reads(table.slot), writes(step.destination(op.getResult()))});
   launch.factor = ceilDiv(cast<ShapedType>(op.getResult().getType()).getDimSize(0), 64);
   launch.flops = numElements(op.getInput());
   step.launch(op.getLoc(), launch);
@@ -172,11 +171,11 @@ LogicalResult mlir::motley::lower(CountChosenOp op, StepBuilder &step) {
     return op.emitOpError() << "reports \"" << op.getName() << "\" twice; give each report a name of its own";
   Table table = step.table(op.getGroups());
   auto type = RankedTensorType::get({table.numGroups, numColumns(op.getChosen())}, Float64Type::get(step.context()));
-  step.launch(op.getLoc(), {plan::CountChosenAttr::get(step.context(), op.getMap()),
-                            {reads(step.buffer(op.getChosen())), reads(table.offset),
-                             writes(step.output(op.getLoc(), name, type))},
-                            nullptr,
-                            table.numGroups});
+  step.launch(op.getLoc(),
+              {plan::CountChosenAttr::get(step.context(), op.getMap()),
+               {reads(step.buffer(op.getChosen())), reads(table.offset), writes(step.output(op.getLoc(), name, type))},
+               nullptr,
+               table.numGroups});
   return success();
 }
 

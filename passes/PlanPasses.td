@@ -105,7 +105,8 @@ def PlanMemory : Pass<"motley-plan-memory", "::mlir::plan::StepOp"> {
   let description = [{
     A buffer lives from its first launch to its last, through the windows that look at it. Buffers are placed largest first at the
     lowest offset, a multiple of 64 bytes, that no buffer alive at the same time occupies. The result of an elementwise kernel takes the
-    place of an input of the same type that dies there (off with `in-place=false`). Sets `arena`, the bytes of the whole.
+    place of an input of the same type that dies there, and so does that of a combination with what it adds to (off with
+    `in-place=false`). Sets `arena`, the bytes of the whole.
     Buffers that no launch touches are removed.
 
     ```mlir

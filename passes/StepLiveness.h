@@ -32,8 +32,8 @@ private:
   SmallVector<plan::LaunchOp> launches;
 };
 
-/// Whether a launch may write `result` over `input`: a kernel that reads each element of it before it writes that element.
-/// Both are operands of the launch, of one type, `input` only read and `result` only written.
+/// Whether a launch may write `result` over `input`: a kernel that reads each element of it before it writes that
+/// element. Both are operands of the launch, of one type, `input` only read and `result` only written.
 bool mayOverwrite(plan::LaunchOp launch, plan::KernelOp kernel, Value input, Value result);
 
 } // namespace mlir::motley

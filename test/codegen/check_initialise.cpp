@@ -1,22 +1,10 @@
 // Checks initial values against Philox4x32-10 written with 64-bit integers, and a known answer of Random123.
 #include "KernelText.h"
+#include "Philox.h"
 
 using namespace kernelcheck;
 
 namespace {
-
-struct Words {
-  uint32_t word[4];
-};
-Words philox(Words c, uint32_t key0, uint32_t key1) {
-  for (int round = 0; round < 10; ++round) {
-    uint64_t p = 0xD2511F53ull * c.word[0], q = 0xCD9E8D57ull * c.word[2];
-    c = {{uint32_t(q >> 32) ^ c.word[1] ^ key0, uint32_t(q), uint32_t(p >> 32) ^ c.word[3] ^ key1, uint32_t(p)}};
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-  return c;
-}
 
 constexpr uint64_t site = 0xF123456789ABCDEFull;
 constexpr double scale = 0.02;
@@ -25,12 +13,11 @@ constexpr double scale = 0.02;
 double want(const std::string &init, int64_t seed, uint64_t element) {
   Words w = philox({{uint32_t(element), uint32_t(element >> 32), uint32_t(site), uint32_t(site >> 32)}}, uint32_t(seed),
                    uint32_t(uint64_t(seed) >> 32));
-  auto u = [&](int j) { return ((w.word[j] >> 9) + 0.5) * 0x1p-23; };
   if (init == "constant")
     return scale;
   if (init == "uniform")
-    return scale * (2 * u(0) - 1);
-  return scale * std::sqrt(-2 * std::log(u(0))) * std::cos(2 * M_PI * u(1));
+    return scale * (2 * w.u(0) - 1);
+  return scale * std::sqrt(-2 * std::log(w.u(0))) * std::cos(2 * M_PI * w.u(1));
 }
 // A normal draw is a product of a root (at most 6) and a cosine, each within a few roundings of its own size.
 double tolerance(const std::string &init) { return (init == "normal" ? 16 : 1) * kEpsilon * scale; }

@@ -87,10 +87,10 @@ KERNEL_CHECK(select_makes_one_table) {
               if (owner[b] == 0 ? first[r * E0 + e] : second[r * E1 + e])
                 groups[owner[b] * 19 + e].push_back(r);
         Selection want(groups, bound, R), got = emptyTable(22, bound, R);
-        check.run(kernelText("select<counts = " + list(counts) + ", owner = " + list(owner) + ">",
-                             {intMatrix(R, E0), intMatrix(R, E1), ints(5), ints(bound), ints(23), ints(R + 1),
-                              ints(bound)}),
-                  {first, second, base.offset, got.row, got.offset, got.begin, got.slot}, 1);
+        check.run(
+            kernelText("select<counts = " + list(counts) + ", owner = " + list(owner) + ">",
+                       {intMatrix(R, E0), intMatrix(R, E1), ints(5), ints(bound), ints(23), ints(R + 1), ints(bound)}),
+            {first, second, base.offset, got.row, got.offset, got.begin, got.slot}, 1);
         expectTable(check, got, want, "bound " + std::to_string(bound));
       }
 }

@@ -58,3 +58,29 @@ func.func @twice_reindexed(%a: tensor<64xi32>, %b: tensor<64xi32>, %live: i32) {
   %s = motley.reindex %g into %r : (!motley.groups<2, 64>, !motley.groups<4, 64>) -> !motley.groups<2, 64>
   return
 }
+
+// -----
+
+func.func @reports_twice(%c: tensor<64x4xi32>, %live: i32) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 64>
+  motley.count_chosen "ffn" %c by %g map [0] : tensor<64x4xi32>, !motley.groups<1, 64>
+  // expected-error @below {{reports "ffn" twice; give each report a name of its own}}
+  motley.count_chosen "ffn" %c by %g map [0] : tensor<64x4xi32>, !motley.groups<1, 64>
+  return
+}
+
+// -----
+
+func.func @no_scope(%s: tensor<64x4xf32>, %i: tensor<64xi32>) -> tensor<64x4xi32> {
+  // expected-error @below {{does not say by a table which rows it means; run motley-group-modalities first}}
+  %c = motley.choose_tokens %s index %i {capacity = 2.500000e-01 : f64} : (tensor<64x4xf32>, tensor<64xi32>) -> tensor<64x4xi32>
+  return %c : tensor<64x4xi32>
+}
+
+// -----
+
+func.func @converts(%a: tensor<64xi64>) -> tensor<64xf32> {
+  // expected-error @below {{converts 'tensor<64xi64>' to 'tensor<64xf32>', expected a static tensor of i32 to one of f32}}
+  %f = arith.sitofp %a : tensor<64xi64> to tensor<64xf32>
+  return %f : tensor<64xf32>
+}

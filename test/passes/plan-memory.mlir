@@ -84,3 +84,33 @@ plan.step @windows {
 // CHECK-LABEL: plan.step @nothing arena 0
 plan.step @nothing {
 }
+
+// -----
+
+plan.kernel @fill_0 #plan.fill<0.0 : f32> [memref<64x32xf32>] access [write]
+plan.kernel @combine_0 #plan.combine<plus = true> [memref<64x32xf32>, memref<64x32xf32>, memref<3xi32>, memref<65xi32>, memref<64xi32>, memref<64x32xf32>] access [read, read, read, read, read, write]
+
+// Tests that combining moves into the place of what it adds to, but not into that of the slots.
+// CHECK-LABEL: plan.step @combining arena 16384
+// APART-LABEL: plan.step @combining arena 24576
+plan.step @combining {
+  %y = plan.output "y" : memref<64x32xf32>
+  %offset = plan.input "offset" : memref<3xi32>
+  %begin = plan.input "begin" : memref<65xi32>
+  %slot = plan.input "slot" : memref<64xi32>
+  // CHECK: %[[SLOTS:.*]] = plan.alloc at 0
+  %slots = plan.alloc : memref<64x32xf32>
+  plan.launch @fill_0 (%slots) factor 1 : memref<64x32xf32>
+  // CHECK: %[[PLUS:.*]] = plan.alloc at 8192
+  %plus = plan.alloc : memref<64x32xf32>
+  plan.launch @fill_0 (%plus) factor 1 : memref<64x32xf32>
+  // CHECK: %[[SUM:.*]] = plan.alloc at 8192
+  %sum = plan.alloc : memref<64x32xf32>
+  // CHECK: plan.launch @combine_0(%[[SLOTS]], %[[PLUS]], %{{.*}}, %{{.*}}, %{{.*}}, %[[SUM]])
+  plan.launch @combine_0 (%slots, %plus, %offset, %begin, %slot, %sum) factor 1 : memref<64x32xf32>, memref<64x32xf32>, memref<3xi32>, memref<65xi32>, memref<64xi32>, memref<64x32xf32>
+  // What is combined with itself keeps its place.
+  // CHECK: plan.alloc at 0
+  %twice = plan.alloc : memref<64x32xf32>
+  plan.launch @combine_0 (%sum, %sum, %offset, %begin, %slot, %twice) factor 1 : memref<64x32xf32>, memref<64x32xf32>, memref<3xi32>, memref<65xi32>, memref<64xi32>, memref<64x32xf32>
+  plan.launch @combine_0 (%twice, %twice, %offset, %begin, %slot, %y) factor 1 : memref<64x32xf32>, memref<64x32xf32>, memref<3xi32>, memref<65xi32>, memref<64xi32>, memref<64x32xf32>
+}

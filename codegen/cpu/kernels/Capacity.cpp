@@ -86,9 +86,7 @@ public:
         starts(k.scratch(k.i64(), {kDigits})) {}
 
   /// Entry number i, before the sort.
-  void set(Val i, Val row, Val index) {
-    entries.store((k.convert(index, k.i64()) << 32) | row, i);
-  }
+  void set(Val i, Val row, Val index) { entries.store((k.convert(index, k.i64()) << 32) | row, i); }
   void sort(Val count) {
     for (int64_t bit = 32; bit < 64; bit += kDigitBits) {
       moveBy(k.index(bit), count);

@@ -28,8 +28,7 @@ using Vals = KernelBuilder::Vals;
 class RowPreferences {
 public:
   RowPreferences(KernelBuilder &k, int64_t numExperts)
-      : k(k), numExperts(numExperts),
-        buffer(k.scratch(k.i64(), {(numExperts + kLanes - 1) / kLanes * kLanes})) {}
+      : k(k), numExperts(numExperts), buffer(k.scratch(k.i64(), {(numExperts + kLanes - 1) / kLanes * kLanes})) {}
 
   /// Experts whose entry of `allowed` (if there) is 0 are not preferred at all.
   void fill(Buffer scores, Buffer allowed) {

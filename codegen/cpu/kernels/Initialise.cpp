@@ -10,8 +10,8 @@ Val draw(KernelBuilder &k, Init init, Val seed, Val scale, Val site, Val element
     return k.broadcast(scale, element.lanes());
   auto low = [&](Val bits) { return k.convert(bits, k.i32()); };
   auto high = [&](Val bits) { return k.convert(bits >> 32, k.i32()); };
-  RandomWords words = philox({low(element), high(element), k.broadcast(low(site)), k.broadcast(high(site))}, low(seed),
-                       high(seed));
+  RandomWords words =
+      philox({low(element), high(element), k.broadcast(low(site)), k.broadcast(high(site))}, low(seed), high(seed));
   return (init == Init::uniform ? uniformDraw(words) : normalDraw(words)) * scale;
 }
 

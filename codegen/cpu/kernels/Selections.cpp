@@ -158,13 +158,12 @@ FailureOr<int64_t> emit(plan::RestrictAttr family, KernelFrame &frame) {
       table.offset.store(table.toInt(carried[0]), group);
       return k.loop(start(group), start(group + 1), 1, carried, [&](Val r, ArrayRef<Val> filled) {
         table.startRow(r, filled[0]);
-        return k.choose(
-            (chosen.load(r) != 0) & (filled[0] < bound),
-            [&] {
-              table.addSlot(r, filled[0], filled[0]);
-              return Vals{filled[0] + 1};
-            },
-            [&] { return Vals(filled); });
+        return k.choose((chosen.load(r) != 0) & (filled[0] < bound),
+                        [&] {
+                          table.addSlot(r, filled[0], filled[0]);
+                          return Vals{filled[0] + 1};
+                        },
+                        [&] { return Vals(filled); });
       });
     });
     table.offset.store(table.toInt(filled[0]), numGroups);
@@ -226,7 +225,8 @@ FailureOr<int64_t> emit(plan::CombineAttr family, KernelFrame &frame) {
       };
       auto withoutSlots = [&] { return other ? load(other.row(r)) : Vals(columns.size(), k.zeros()); };
       Vals sums = family.getHasPlus() ? withoutSlots()
-                                      : k.choose(first < end, [&] { return load(source(first)); }, withoutSlots);
+                                      : k.choose(
+                                            first < end, [&] { return load(source(first)); }, withoutSlots);
       sums = k.loop(family.getHasPlus() ? first : first + 1, end, 1, sums, [&](Val entry, ArrayRef<Val> carried) {
         Vals terms = load(source(entry));
         for (auto [term, sum] : llvm::zip(terms, carried))
@@ -253,9 +253,8 @@ FailureOr<int64_t> emit(plan::SlotValuesAttr family, KernelFrame &frame) {
     Val branch = k.lookUp(branches.of, group), column = group - k.lookUp(branches.first, group);
     Buffer source = pick(values, branch);
     Val width = k.lookUp(widthsOf(values), branch);
-    k.loop(k.convert(offset.load(group), k.i64()), k.convert(offset.load(group + 1), k.i64()), 1, [&](Val s) {
-      result.store(source.load(k.convert(row.load(s), k.i64()) * width + column), s);
-    });
+    k.loop(k.convert(offset.load(group), k.i64()), k.convert(offset.load(group + 1), k.i64()), 1,
+           [&](Val s) { result.store(source.load(k.convert(row.load(s), k.i64()) * width + column), s); });
   });
   return k.scratchBytes();
 }
@@ -280,9 +279,8 @@ FailureOr<int64_t> emit(plan::SlotValuesBackwardAttr family, KernelFrame &frame)
     k.loop(0, numRows, 1, [&](Val r) { to.store(zero, r * width + column); });
     k.when(column < k.lookUp(counts, branch), [&] {
       Val group = k.lookUp(ArrayRef(firstGroup).drop_back(), branch) + column;
-      k.loop(k.convert(offset.load(group), k.i64()), k.convert(offset.load(group + 1), k.i64()), 1, [&](Val s) {
-        to.store(cotangent.load(s), k.convert(row.load(s), k.i64()) * width + column);
-      });
+      k.loop(k.convert(offset.load(group), k.i64()), k.convert(offset.load(group + 1), k.i64()), 1,
+             [&](Val s) { to.store(cotangent.load(s), k.convert(row.load(s), k.i64()) * width + column); });
     });
   });
   return k.scratchBytes();
