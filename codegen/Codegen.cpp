@@ -23,7 +23,9 @@ int hostLevel() {
   };
   if (!hasAll({"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe"}))
     return -1;
-  return hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}) ? MOTLEY_LEVEL_AVX512 : MOTLEY_LEVEL_AVX2;
+  if (!hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
+    return MOTLEY_LEVEL_AVX2;
+  return hasAll({"avx512bf16"}) ? MOTLEY_LEVEL_AVX512_BF16 : MOTLEY_LEVEL_AVX512;
 }
 
 static LogicalResult report(ModuleOp module, llvm::Error error) {

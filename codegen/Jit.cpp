@@ -40,9 +40,10 @@ private:
 } // namespace
 
 llvm::Expected<std::unique_ptr<JitModule>> jit(ModuleOp module, int level) {
-  if (level < 0 || level > hostLevel())
-    return llvm::createStringError(level < 0 ? "this machine has no AVX2, which every kernel needs"
-                                             : "this machine has no AVX-512");
+  if (level < 0)
+    return llvm::createStringError("this machine has no AVX2, which every kernel needs");
+  if (level > hostLevel())
+    return llvm::createStringError("this machine does not reach the level '" + kTargets[level].name + "'");
   TimingScope untimed;
   FailureOr<Program> program = Program::build(module, kTargets[level], untimed);
   if (failed(program))

@@ -94,7 +94,7 @@ static LogicalResult initialiseTarget() {
   return failure(failedOnce);
 }
 
-FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, StringRef cpu,
+FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, StringRef cpu, StringRef features,
                                                   llvm::CodeGenOptLevel level) {
   if (failed(initialiseTarget()))
     return op.emitError("this build of LLVM has no code generator for its own machine");
@@ -109,7 +109,7 @@ FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, S
   if (!target)
     return op.emitError("LLVM cannot generate code for ") << triple.str() << ": " << error;
   llvm::TargetOptions options;
-  result.machine.reset(target->createTargetMachine(triple, cpu, "", options, llvm::Reloc::PIC_, std::nullopt,
+  result.machine.reset(target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt,
                                                    level));
   result.module->setTargetTriple(triple);
   result.module->setDataLayout(result.machine->createDataLayout());
@@ -118,6 +118,8 @@ FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, S
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", cpu);
+    if (!features.empty())
+      function.addFnAttr("target-features", features);
     function.addFnAttr("prefer-vector-width", "512");
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }

@@ -26,11 +26,10 @@ LogicalResult lowerToLLVMDialect(ModuleOp root, TimingScope &timing);
 /// One LLVM module with its own context and target, so that several can be compiled at the same time.
 class MachineModule {
 public:
-  /// Translates a module in the LLVM dialect for `cpu` (a name that LLVM's -mcpu takes) without optimising it. `level` is
-  /// the effort that is due to it from then on.
-  static FailureOr<MachineModule> translate(ModuleOp module, StringRef name, StringRef cpu,
+  /// Translates a module in the LLVM dialect for `cpu` and `features` (what LLVM's -mcpu and -mattr take) without
+  /// optimising it. `level` is the effort that is due to it from then on.
+  static FailureOr<MachineModule> translate(ModuleOp module, StringRef name, StringRef cpu, StringRef features,
                                             llvm::CodeGenOptLevel level);
-
 
   StringRef name() const { return module->getName(); }
   /// Instructions, for a guess at how long it takes.

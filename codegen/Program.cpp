@@ -33,11 +33,17 @@ static ModuleOp addPart(ModuleOp root, StringRef name) {
   return ModuleOp::create(builder, root.getLoc(), name);
 }
 
-/// Fills `scratchBytes`; every level must ask for the same.
-static LogicalResult buildKernels(ModuleOp module, ModuleOp part, const Target &target,
-                                  SmallVectorImpl<int64_t> &scratchBytes) {
+/// Fills `scratchBytes`; every level must ask for the same. `symbols` are those of the target below, if there is one, and
+/// become those of `target`: what the two have alike is not compiled again.
+static LogicalResult buildKernels(ModuleOp module, ModuleOp part, const Target &target, const Target *below,
+                                  SmallVectorImpl<int64_t> &scratchBytes, SmallVectorImpl<std::string> &symbols) {
   bool isFirst = scratchBytes.empty(), failedAny = false;
   for (auto [i, kernel] : llvm::enumerate(module.getOps<plan::KernelOp>())) {
+    if (isFirst)
+      symbols.emplace_back();
+    if (below && below->cpu == target.cpu && !roundsToBf16(kernel))
+      continue;
+    symbols[i] = kernelSymbol(kernel, target);
     OpBuilder builder = OpBuilder::atBlockEnd(addPart(part, kernel.getSymName()).getBody());
     FailureOr<int64_t> bytes = emitKernel(kernel, builder, target);
     if (failed(bytes)) {
@@ -63,14 +69,14 @@ FailureOr<Program> Program::build(ModuleOp module, ArrayRef<Target> targets, Tim
 
   SmallVector<int64_t> scratchBytes;
   KernelSymbols symbols(MOTLEY_NUM_LEVELS);
+  SmallVector<std::string> names;
+  const Target *below = nullptr;
   for (const Target &target : targets) {
-    if (failed(buildKernels(module, addPart(root, target.name), target, scratchBytes)))
+    if (failed(buildKernels(module, addPart(root, target.name), target, below, scratchBytes, names)))
       return failure();
-    for (int level = target.level; level < MOTLEY_NUM_LEVELS; ++level) {
-      symbols[level].clear();
-      for (auto kernel : module.getOps<plan::KernelOp>())
-        symbols[level].push_back(kernelSymbol(kernel, target));
-    }
+    for (int level = target.level; level < MOTLEY_NUM_LEVELS; ++level)
+      symbols[level] = names;
+    below = &target;
   }
   for (int level = targets.front().level - 1; level >= 0; --level)
     symbols[level] = symbols[level + 1];
@@ -91,8 +97,9 @@ FailureOr<std::vector<MachineModule>> Program::compile(TimingScope &timing) {
   if (failed(lowerToLLVMDialect(root(), lowering)))
     return failure();
   std::vector<MachineModule> modules;
-  auto translate = [&](ModuleOp part, StringRef name, StringRef cpu, llvm::CodeGenOptLevel level) -> LogicalResult {
-    FailureOr<MachineModule> machine = MachineModule::translate(part, name, cpu, level);
+  auto translate = [&](ModuleOp part, StringRef name, StringRef cpu, StringRef features,
+                       llvm::CodeGenOptLevel level) -> LogicalResult {
+    FailureOr<MachineModule> machine = MachineModule::translate(part, name, cpu, features, level);
     if (succeeded(machine))
       modules.push_back(std::move(*machine));
     return machine;
@@ -104,13 +111,13 @@ FailureOr<std::vector<MachineModule>> Program::compile(TimingScope &timing) {
     if (target == targets.end()) {
       // Step functions only store and call: they run on any x86-64, and nothing about them is worth the time that
       // optimising thousands of blocks takes.
-      if (failed(translate(part, *part.getSymName(), "x86-64", llvm::CodeGenOptLevel::None)))
+      if (failed(translate(part, *part.getSymName(), "x86-64", "", llvm::CodeGenOptLevel::None)))
         return failure();
       continue;
     }
     for (ModuleOp kernel : part.getOps<ModuleOp>())
       if (failed(translate(kernel, (*kernel.getSymName() + "_" + target->name).str(), target->cpu,
-                           llvm::CodeGenOptLevel::Aggressive)))
+                           target->features, llvm::CodeGenOptLevel::Aggressive)))
         return failure();
     part.erase();
   }

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define MOTLEY_ABI_VERSION 1
+#define MOTLEY_ABI_VERSION 2
 
 // A CPU kernel works on the units [begin, end) of one launch. `args` is an array of 8-byte slots, one per operand of
 // the plan.launch: a buffer's address, or a scalar (integers sign-extended, floats bit-cast into the low bytes).
@@ -31,8 +31,10 @@ typedef struct motley_context {
 // the manifest. Returns 0, or the first status code that a runtime entry returned.
 typedef int32_t (*motley_step)(motley_context *context, void *const *buffers, const int64_t *scalars);
 
-// Instruction set levels, ascending; each kernel is compiled once per level.
-enum { MOTLEY_LEVEL_AVX2 = 0, MOTLEY_LEVEL_AVX512 = 1, MOTLEY_NUM_LEVELS = 2 };
+// Instruction set levels, ascending. A kernel has code for each level; where a level gives it nothing, its entry is that
+// of the level below. Kernels give the same bits at every level, but for products of bf16 operands: AVX512_BF16 sums
+// pairs of products with roundings of its own and takes denormals for zeros.
+enum { MOTLEY_LEVEL_AVX2 = 0, MOTLEY_LEVEL_AVX512 = 1, MOTLEY_LEVEL_AVX512_BF16 = 2, MOTLEY_NUM_LEVELS = 3 };
 
 // What the shared object exports, as the one symbol `motley_artifact`.
 typedef struct motley_artifact_table {

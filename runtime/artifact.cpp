@@ -18,7 +18,7 @@ namespace motley::runtime {
 
 namespace {
 
-constexpr const char *levelNames[MOTLEY_NUM_LEVELS] = {"avx2", "avx512"};
+constexpr const char *levelNames[MOTLEY_NUM_LEVELS] = {"avx2", "avx512", "avx512_bf16"};
 
 // An open library and the descriptor it came from. The descriptor stays open with it: the dynamic linker knows a
 // library by the name it was opened under, and /proc/self/fd/N must not come to mean another file meanwhile.
@@ -58,7 +58,7 @@ Result<int> machineLevel() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    return int(MOTLEY_LEVEL_AVX512);
+    return int(__builtin_cpu_supports("avx512bf16") ? MOTLEY_LEVEL_AVX512_BF16 : MOTLEY_LEVEL_AVX512);
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     return int(MOTLEY_LEVEL_AVX2);
   return Status::error(Code::Unsupported,

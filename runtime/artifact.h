@@ -27,9 +27,9 @@ public:
   const Manifest &manifest() const { return theManifest; }
   /// The file's path, or the name given to fromTable.
   const std::string &origin() const { return theOrigin; }
-  /// MOTLEY_LEVEL_AVX2 or MOTLEY_LEVEL_AVX512: the kernels in use.
+  /// MOTLEY_LEVEL_*: the kernels in use.
   int level() const { return theLevel; }
-  /// "avx2" or "avx512".
+  /// "avx2", "avx512" or "avx512_bf16".
   const char *levelName() const;
 
   /// The kernel of the level in use. `index` < manifest().kernels.size().

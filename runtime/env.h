@@ -16,7 +16,7 @@ struct Switch {
   const char *meaning;
 };
 
-inline constexpr Switch level = {"MOTLEY_LEVEL", "avx2|avx512",
+inline constexpr Switch level = {"MOTLEY_LEVEL", "avx2|avx512|avx512_bf16",
                                  "instruction set of the kernels, at most the machine's"};
 inline constexpr Switch threads = {"MOTLEY_THREADS", "1..1024", "threads of a session that names no number"};
 inline constexpr Switch trace = {"MOTLEY_TRACE", "0|1", "print every kernel launch with its time to stderr"};

@@ -1,6 +1,7 @@
 #include "compiler.h"
 
 #include "codegen/Codegen.h"
+#include "codegen/cpu/Target.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -129,7 +130,10 @@ static int levelOf(std::string level) {
   const char *wanted = std::getenv(::motley::runtime::env::level.name);
   if (level.empty() && wanted)
     level = wanted;
-  return level == "avx2" ? MOTLEY_LEVEL_AVX2 : mlir::motley::codegen::hostLevel();
+  for (const mlir::motley::codegen::Target &target : mlir::motley::codegen::kTargets)
+    if (target.name == level)
+      return target.level;
+  return mlir::motley::codegen::hostLevel();
 }
 
 Jitted jit(const std::string &text, const std::string &name, const std::string &level) {

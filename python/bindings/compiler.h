@@ -34,7 +34,7 @@ struct Jitted {
   std::shared_ptr<void> owner;
   const motley_artifact_table *table = nullptr;
 };
-/// `level` of the instructions: "avx2", "avx512", or "": MOTLEY_LEVEL, or the highest.
+/// `level` of the instructions: "avx2", "avx512", "avx512_bf16", or "": MOTLEY_LEVEL, or the highest.
 Jitted jit(const std::string &text, const std::string &name, const std::string &level);
 
 } // namespace motley::python

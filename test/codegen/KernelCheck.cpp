@@ -1,6 +1,7 @@
 // The driver of kernel-check: guarded memory, a cache of compiled kernels, and the main function.
 #include "KernelCheck.h"
 #include "codegen/Lowering.h"
+#include "codegen/cpu/Target.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/JSON.h"
@@ -83,9 +84,8 @@ std::vector<NamedCheck> &registeredChecks() {
 Registration::Registration(const char *name, void (*body)(Check &)) { registeredChecks().push_back({name, body}); }
 
 void Check::fail(const std::string &message) {
-  static const char *levels[] = {"avx2", "avx512"};
   if (++failures <= 10)
-    llvm::errs() << name << " (" << levels[theLevel] << "): " << message << "\n";
+    llvm::errs() << name << " (" << mlir::motley::codegen::kTargets[theLevel].name << "): " << message << "\n";
 }
 
 void Check::run(const std::string &kernel, const std::vector<Operand> &operands, int64_t numUnits,

@@ -32,7 +32,7 @@ struct Mode {
     return std::string(isGathered ? " gathered = true" : "") + (isRounded ? " precision = bf16" : "");
   }
 };
-inline constexpr Mode kModes[] = {{false, false}, {true, false}};
+inline constexpr Mode kModes[] = {{false, false}, {true, false}, {false, true}, {true, true}};
 
 /// A shape of the grouped GEMM: matrices of one bank, rows by group.
 struct Shape {

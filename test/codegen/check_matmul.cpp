@@ -45,7 +45,7 @@ KERNEL_CHECK(matmulForward) {
 
 // The bits of a row depend neither on the tiles nor on its place in them.
 KERNEL_CHECK(matmulForwardTilings) {
-  for (Mode mode : {Mode{false, false}, Mode{true, false}})
+  for (Mode mode : {Mode{false, false}, Mode{true, true}})
     for (const Shape &shape : shapes()) {
       Problem p(check, shape, mode);
       Buffer<float> x = p.matrix(check, shape.depth, mode.isGathered);

@@ -80,7 +80,7 @@ KERNEL_CHECK(outer) {
   std::vector<Shape> list = shapes();
   list.push_back({20, {33}, {300, 40, 129}, {0, 1, 0}}); // more rows than a block
   list.push_back({245, {7}, {601}, {0}});                // more columns than a block; for bf16, too, more rows
-  for (bool isRounded : {false})
+  for (bool isRounded : {false, true})
     for (auto [isInputGathered, areCotangentsGathered] :
          {std::pair(false, false), std::pair(true, false), std::pair(false, true), std::pair(true, true)})
       for (const Shape &shape : list) {

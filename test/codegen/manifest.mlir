@@ -27,7 +27,7 @@ plan.step @zero arena 256 {
 }
 
 // CHECK: trailer ok
-// CHECK: abi 1 levels 2 kernels 2 steps 1
+// CHECK: abi 2 levels 3 kernels 2 steps 1
 // CHECK: state bank.qk slots param,grad shape [2, 3, 8, 32]
 // CHECK-NEXT:   a.q member 0 panel 0 shape [8, 40]
 // CHECK-NEXT:   a.k member 0 panel 2 shape [8, 32]

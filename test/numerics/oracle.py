@@ -49,8 +49,10 @@ C_UPDATE = 16
 
 def levels() -> list[str]:
     """Levels of instructions of this machine."""
-    flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    return ["avx2", "avx512"] if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= set(flags) else ["avx2"]
+    flags = set(Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split())
+    if not {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        return ["avx2"]
+    return ["avx2", "avx512", "avx512_bf16"] if "avx512_bf16" in flags else ["avx2", "avx512"]
 
 
 LEVELS = levels()

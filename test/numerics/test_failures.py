@@ -135,7 +135,7 @@ def test_unknown_options(artefact, data_set, tmp_path, arguments):
 def test_unknown_verbs_and_environment(artefact, data_set, tmp_path):
     fails("trian", status=2, says=["trian"])
     arguments = ["train", artefact, "--data", data_set, "--steps", 1, "--out", tmp_path / "run"]
-    fails(*arguments, MOTLEY_LEVEL="sse", says=["MOTLEY_LEVEL is 'sse', expected avx2|avx512"])
+    fails(*arguments, MOTLEY_LEVEL="sse", says=["MOTLEY_LEVEL is 'sse', expected avx2|avx512|avx512_bf16"])
     fails(*arguments, MOTLEY_THREADS="many", says=["MOTLEY_THREADS", "many"])
 
 

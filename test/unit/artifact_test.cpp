@@ -95,7 +95,7 @@ protected:
 
 TEST_F(ArtifactTable, OtherAbi) {
   table.abi_version = 7;
-  EXPECT_ERROR(Artifact::fromTable(&table), Incompatible, "has ABI version 7, this runtime has 1");
+  EXPECT_ERROR(Artifact::fromTable(&table), Incompatible, "has ABI version 7, this runtime has 2");
 }
 
 TEST_F(ArtifactTable, CountsMustAgreeWithTheManifest) {
@@ -119,8 +119,8 @@ TEST_F(ArtifactTable, MissingPieces) {
   table.manifest = nullptr;
   EXPECT_ERROR(Artifact::fromTable(&table), Corrupt, "has no manifest");
   table = *fake::table();
-  table.num_levels = 3;
-  EXPECT_ERROR(Artifact::fromTable(&table), Corrupt, "has 3 instruction set levels");
+  table.num_levels = 4;
+  EXPECT_ERROR(Artifact::fromTable(&table), Corrupt, "has 4 instruction set levels");
   table.num_levels = 0;
   EXPECT_ERROR(Artifact::fromTable(&table), Corrupt, "has 0 instruction set levels");
 }
@@ -128,10 +128,12 @@ TEST_F(ArtifactTable, MissingPieces) {
 static int levelThatRan;
 static void atAvx2(const void *, void *, int64_t, int64_t) { levelThatRan = 0; }
 static void atAvx512(const void *, void *, int64_t, int64_t) { levelThatRan = 1; }
+static void atAvx512Bf16(const void *, void *, int64_t, int64_t) { levelThatRan = 2; }
 
 TEST_F(ArtifactTable, LevelSwitchPicksTheKernels) {
   std::vector<motley_kernel> kernels(6, atAvx2);
   kernels.resize(12, atAvx512);
+  kernels.resize(18, atAvx512Bf16);
   table.kernels = kernels.data();
   auto widest = Artifact::fromTable(&table);
   ASSERT_OK(widest);
@@ -147,8 +149,9 @@ TEST_F(ArtifactTable, LevelSwitchPicksTheKernels) {
   }
   test::ScopedEnv set("MOTLEY_LEVEL", "avx512");
   auto artifact = Artifact::fromTable(&table);
-  if ((*widest)->level() == MOTLEY_LEVEL_AVX512) {
+  if ((*widest)->level() >= MOTLEY_LEVEL_AVX512) {
     ASSERT_OK(artifact);
+    EXPECT_STREQ((*artifact)->levelName(), "avx512");
     (*artifact)->kernel(3)(nullptr, nullptr, 0, 0);
     EXPECT_EQ(levelThatRan, 1);
     table.num_levels = 1;
@@ -156,8 +159,23 @@ TEST_F(ArtifactTable, LevelSwitchPicksTheKernels) {
   } else {
     EXPECT_ERROR(artifact, Unsupported, "this processor reaches only 'avx2'");
   }
+  {
+    table.num_levels = 3;
+    test::ScopedEnv highest("MOTLEY_LEVEL", "avx512_bf16");
+    if ((*widest)->level() == MOTLEY_LEVEL_AVX512_BF16) {
+      auto artifact = Artifact::fromTable(&table);
+      ASSERT_OK(artifact);
+      EXPECT_STREQ((*artifact)->levelName(), "avx512_bf16");
+      (*artifact)->kernel(3)(nullptr, nullptr, 0, 0);
+      EXPECT_EQ(levelThatRan, 2);
+      table.num_levels = 2;
+      EXPECT_ERROR(Artifact::fromTable(&table, nullptr, "tiny"), Unsupported, "tiny has no kernels for it");
+    } else {
+      EXPECT_ERROR(Artifact::fromTable(&table), Unsupported, "this processor reaches only 'avx");
+    }
+  }
   test::ScopedEnv wrong("MOTLEY_LEVEL", "sse4");
-  EXPECT_ERROR(Artifact::fromTable(&table), InvalidArgument, "MOTLEY_LEVEL is 'sse4', expected avx2|avx512");
+  EXPECT_ERROR(Artifact::fromTable(&table), InvalidArgument, "MOTLEY_LEVEL is 'sse4', expected avx2|avx512|avx512_bf16");
 }
 
 TEST_F(ArtifactTable, OwnerLivesAsLongAsTheArtefact) {

@@ -13,7 +13,7 @@ constexpr int numKernels = 6;
 enum Kernel { rowLoss, sumLosses, gradient, squareNorm, step, initialise };
 
 const char *const manifest = R"({
-  "abi": 1, "rows": 24,
+  "abi": 2, "rows": 24,
   "modalities": [{"name": "text", "begin": 0, "end": 10}, {"name": "image", "begin": 10, "end": 16}],
   "train": {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.0, "clip": 1000.0},
   "losses": ["ce", "z"],
@@ -192,7 +192,8 @@ int32_t initStep(motley_context *context, void *const *buffers, const int64_t *s
   return context->launch(context, initialise, args, nullptr, vocabulary);
 }
 
-const motley_kernel kernels[2 * numKernels] = {
+const motley_kernel kernels[MOTLEY_NUM_LEVELS * numKernels] = {
+    runRowLoss, runSumLosses, runGradient, runSquareNorm, runStep, runInitialise,
     runRowLoss, runSumLosses, runGradient, runSquareNorm, runStep, runInitialise,
     runRowLoss, runSumLosses, runGradient, runSquareNorm, runStep, runInitialise,
 };

@@ -71,7 +71,7 @@ TEST(Manifest, MalformedJsonNamesTheByte) {
 }
 
 TEST(Manifest, OtherAbi) {
-  EXPECT_ERROR(parseChanged([](json &m) { m["abi"] = 2; }), Incompatible, "ABI version 2, this runtime has 1");
+  EXPECT_ERROR(parseChanged([](json &m) { m["abi"] = 3; }), Incompatible, "ABI version 3, this runtime has 2");
 }
 
 TEST(Manifest, InconsistentContents) {

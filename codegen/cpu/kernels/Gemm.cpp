@@ -1,9 +1,11 @@
 #include "codegen/cpu/kernels/Gemm.h"
 
+#include "codegen/cpu/kernels/Rounding.h"
+
 namespace mlir::motley::codegen {
 
 RegisterTile RegisterTile::of(const Target &target) {
-  if (target.level == MOTLEY_LEVEL_AVX512)
+  if (target.level >= MOTLEY_LEVEL_AVX512)
     return {8, 32, {8, 4, 2}};
   return {6, 16, {6, 2}};
 }
@@ -20,7 +22,7 @@ KernelBuilder::Vals multiplyAccumulate(KernelBuilder &k, KernelBuilder::Vals acc
     for (int64_t m = 0; m < numRows; ++m) {
       Val scalar = k.broadcast(left.rows[m].load(leftIndex));
       for (int64_t v = 0; v < numVectors; ++v)
-        sums[m * numVectors + v] = fma(scalar, rights[v], sums[m * numVectors + v]);
+        sums[m * numVectors + v] = multiplyAdd(k, scalar, rights[v], sums[m * numVectors + v]);
     }
     return sums;
   });

@@ -1,7 +1,8 @@
 // What the matrix kernels share: the register tile, the packed bank, and results in panels of 32 columns.
 //
-// Every element of a product is one accumulator that takes its terms by fma in ascending order of the summed index. So
-// its bits depend neither on the tile it lies in, nor on the rows beside it, nor on the level of instructions.
+// Every element of a product is one accumulator that takes its terms in ascending order of the summed index: by fma, or
+// two products of bf16 at a time (Rounding.h). So its bits depend neither on the tile it lies in, nor on the rows
+// beside it, nor, where it takes them by fma, on the level of instructions.
 #ifndef MOTLEY_CODEGEN_CPU_KERNELS_GEMM_H
 #define MOTLEY_CODEGEN_CPU_KERNELS_GEMM_H
 
@@ -35,7 +36,8 @@ struct RightMatrix {
   int64_t stride;
 };
 
-/// accumulators[m * vectors + v] += sum over n < depth of left(m, n) * right(n, v), in order.
+/// accumulators[m * vectors + v] += sum over n < depth of left(m, n) * right(n, v), in order. Both hold f32, or words
+/// of two bf16; depth counts what they hold.
 KernelBuilder::Vals multiplyAccumulate(KernelBuilder &k, KernelBuilder::Vals accumulators, const LeftMatrix &left,
                                        const RightMatrix &right, IndexArg depth);
 

@@ -1,31 +1,49 @@
 // The grouped GEMM, forward and transposed (families of dialect/PlanKernels.td).
 //
-// A unit is one tile of rows and one block of columns. For each panel of 32 columns it walks over the tile's rows in
+// A unit is one tile of rows and one block of columns. It walks over panels of 32 columns and over the tile's rows in
 // blocks of the register tile, sums in registers over the whole depth, leaves the sums in scratch, and writes them out
-// row by row through the epilogue. Forward reads the bank's panels as they lie. Transposed first writes the panel of
-// W^T to scratch, once per unit, so its tiles should have many rows.
+// row by row (MatmulResults.h).
 //
-// Rows beyond the tile's count are never read: a block of fewer rows than the register tile repeats its last row, and
-// only living rows are written out.
-#include "codegen/cpu/kernels/Gemm.h"
+// f32: rows are read where they lie, and forward the bank's panels, too. Transposed first writes the panel of W^T to
+// scratch, once per unit, so its tiles should have many rows.
+//
+// bf16: what is multiplied are rounded words in scratch (Rounding.h). A unit works in passes: it packs as many panels
+// as the second-level cache holds, then, some rows at a time, packs the rows and multiplies them by each of the panels.
+// So tiles should have many rows, and blocks several panels.
+//
+// Rows beyond the tile's count are never read. A block of fewer rows than the register tile repeats its last row, or
+// whatever is in scratch, and only living rows are written out.
+#include "codegen/cpu/kernels/MatmulResults.h"
+#include "codegen/cpu/kernels/Rounding.h"
 
 namespace mlir::motley::codegen {
 namespace {
 
+/// Bytes of packed panels and of packed rows (bf16) that a pass keeps: together they leave room in a second-level cache
+/// of 1 MiB.
+constexpr int64_t kPassPanelBytes = 640 << 10, kPassRowBytes = 128 << 10;
+/// Rows of a pass: multiples of the register tile; more bring nothing.
+constexpr int64_t kFewestPassRows = 8, kMostPassRows = 64;
+/// Words after each packed row, so that the rows of a block don't meet in one set of the first-level cache.
+constexpr int64_t kRowPadding = 16;
+
 class MatmulEmitter {
 public:
   MatmulEmitter(plan::MatmulAttr family, KernelFrame &frame)
-      : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)),
-        isTransposed(family.getForm() == plan::MatmulForm::transposed), hasEpilogue(!frame.kernel.getBody().empty()) {}
+      : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)), outputs(frame, k),
+        words(k, family.getPrecision() == Precision::bf16),
+        isTransposed(family.getForm() == plan::MatmulForm::transposed) {}
 
   FailureOr<int64_t> emit() {
     if (failed(readOperands()))
       return failure();
     // Forward with an epilogue has the accumulators of all ranges at once.
-    numAccumulators = hasEpilogue && !isTransposed ? ranges.numRanges() : 1;
+    numAccumulators = outputs.hasEpilogue() && !isTransposed ? ranges.numRanges() : 1;
     // The same at every level, so that scratch is: the rows of the larger register tile.
     sums = k.scratch(k.f32(), {numAccumulators, RegisterTile::of(kAvx512).rows, kPanelColumns});
-    if (isTransposed)
+    if (words.isRounded)
+      allocatePasses();
+    else if (isTransposed)
       transposedPanel = k.scratch(k.f32(), {ranges.paddedColumns(), kPanelColumns});
     k.units([&](Val unit) {
       Val columnBlocks = k.index(family.getColumnBlocks());
@@ -35,223 +53,250 @@ public:
         return emitUnit(rows, member, unit % columnBlocks);
       k.when(member >= 0, [&] { emitUnit(rows, member, unit % columnBlocks); });
     });
-    if (!isRegionGood)
+    if (!outputs.isGood())
       return failure();
     return k.scratchBytes();
   }
 
 private:
   LogicalResult readOperands() {
-    unsigned next = 0, numRanges = family.getPanels().size();
+    unsigned next = 0, numRanges = family.getPanels().size(), numSums = isTransposed ? 1 : numRanges;
     for (unsigned i = 0; i < (isTransposed ? numRanges : 1); ++i)
       inputs.push_back(k.operand(next++));
     bank = k.operand(next++);
     tilesOperand = next++;
     if (family.getGathered())
       sourceRow = k.operand(next++);
-    unsigned numSums = isTransposed ? 1 : numRanges, numExtras = 0;
-    if (hasEpilogue)
-      numExtras = frame.kernel.getBody().front().getNumArguments() - numSums;
-    for (unsigned i = 0; i < numExtras; ++i)
-      extras.push_back(k.operand(next++));
-    while (next < k.numOperands())
-      results.push_back(k.operand(next++));
-    if (bank.shape.size() != 4 || bank.size(3) != kPanelColumns || (!hasEpilogue && results.size() != numSums))
+    outputs.readOperands(next, numSums);
+    bool hasEpilogue = outputs.hasEpilogue();
+    if (bank.shape.size() != 4 || bank.size(3) != kPanelColumns || (!hasEpilogue && outputs.results.size() != numSums))
       return frame.kernel.emitOpError("needs a bank memref<MxPxKx32>, and a result per range where it has no epilogue");
     ranges.firstPanel.assign(family.getPanels().begin(), family.getPanels().end());
     for (unsigned i = 0; i < numRanges; ++i)
-      ranges.numColumns.push_back(isTransposed ? inputs[i].size(1) : hasEpilogue ? epilogueColumns() : results[i].size(1));
-    int64_t numColumns = isTransposed ? bank.size(2) : ranges.numColumns[0];
-    int64_t numPanelSums = llvm::divideCeil(numColumns, kPanelColumns);
-    for (const Buffer &result : results)
-      if (hasEpilogue && result.size(1) != numColumns && result.size(1) != numPanelSums)
-        return frame.kernel.emitOpError() << "has a result of " << result.size(1) << " columns, expected " << numColumns
-                                          << ", or " << numPanelSums << " sums";
-    return success();
-  }
-
-  /// Columns of what a forward epilogue sees: those of the widest operand, since sums have fewer.
-  int64_t epilogueColumns() {
-    int64_t columns = 0;
-    for (ArrayRef<Buffer> buffers : {ArrayRef<Buffer>(extras), ArrayRef<Buffer>(results)})
-      for (const Buffer &buffer : buffers)
-        if (buffer.shape.size() == 2)
-          columns = std::max(columns, buffer.size(1));
-    return columns;
+      ranges.numColumns.push_back(isTransposed  ? inputs[i].size(1)
+                                  : hasEpilogue ? outputs.widestColumns()
+                                                : outputs.results[i].size(1));
+    return outputs.check(isTransposed ? bank.size(2) : ranges.numColumns[0]);
   }
 
   /// The panels of one column block: of one of the ranges, of every range where the epilogue sees them together, or of
   /// K.
-  void emitUnit(const Tile &rows, Val member, Val columnBlock) {
+  ResultBlock findResults(Val columnBlock) {
     int64_t perBlock = family.getPanelsPerBlock();
-    if (!isTransposed && !hasEpilogue) {
-      PanelBlock block = findBlock(k, ranges, perBlock, results, columnBlock);
-      return k.loop(block.begin, block.end, 1, [&](Val panel) { emitPlainPanel(rows, member, block, panel); });
+    if (!isTransposed && !outputs.hasEpilogue()) {
+      PanelBlock found = findBlock(k, ranges, perBlock, outputs.results, columnBlock);
+      return {found.begin, found.end, {found.bankPanel}, found.numColumns, {found.rows}};
     }
-    int64_t numPanels = isTransposed ? llvm::divideCeil(bank.size(2), kPanelColumns) : ranges.numPanels(0);
-    Val first = columnBlock * perBlock;
-    k.loop(first, min(first + perBlock, k.index(numPanels)), 1, [&](Val panel) {
-      if (isTransposed)
-        return emitTransposedPanel(rows, member, panel);
-      emitEpiloguePanel(rows, member, panel);
-    });
-  }
-
-  void emitPlainPanel(const Tile &rows, Val member, const PanelBlock &block, Val panel) {
-    Buffer weights = bankPanel(bank, member, block.bankPanel + panel);
-    forEachRowBlock(rows, [&](Val firstRow, Val numRows) {
-      sumBlock(0, numRows, [&](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
-        return multiplyForward(zero, leftRows(inputs[0], firstRow, numRows, variant), weights, column);
-      });
-      writeOut(firstRow, numRows, panel, block.numColumns, {block.rows});
-    });
-  }
-
-  void emitEpiloguePanel(const Tile &rows, Val member, Val panel) {
-    SmallVector<Buffer> weights;
+    int64_t numColumns = isTransposed ? bank.size(2) : ranges.numColumns[0];
+    Val begin = columnBlock * perBlock;
+    ResultBlock block = {begin,
+                         min(begin + perBlock, k.index(llvm::divideCeil(numColumns, kPanelColumns))),
+                         {},
+                         k.index(numColumns),
+                         outputs.results};
     for (int64_t firstPanel : ranges.firstPanel)
-      weights.push_back(bankPanel(bank, member, panel + firstPanel));
-    forEachRowBlock(rows, [&](Val firstRow, Val numRows) {
-      for (auto [range, buffer] : llvm::enumerate(weights))
-        sumBlock(range, numRows, [&, panelWeights = buffer](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
-          return multiplyForward(zero, leftRows(inputs[0], firstRow, numRows, variant), panelWeights, column);
-        });
-      writeOut(firstRow, numRows, panel, k.index(ranges.numColumns[0]), results);
+      block.bankPanel.push_back(k.index(firstPanel));
+    return block;
+  }
+
+  void emitUnit(const Tile &rows, Val member, Val columnBlock) {
+    ResultBlock block = findResults(columnBlock);
+    if (words.isRounded)
+      return emitPasses(rows, member, block);
+    k.loop(block.begin, block.end, 1, [&](Val panel) {
+      if (isTransposed)
+        packTransposed(member, panel);
+      k.loop(0, rows.count, tile.rows, [&](Val done) {
+        Val firstSlot = rows.first + done, numRows = min(rows.count - done, k.index(tile.rows));
+        sumBlocks(
+            numRows, [&](int64_t range, int64_t variant) { return inputRows(range, firstSlot, numRows, variant); },
+            [&](int64_t accumulator, int64_t range) {
+              return isTransposed ? transposedPanel.at(k.index(firstColumn(range) * kPanelColumns))
+                                  : bankPanel(bank, member, block.bankPanel[accumulator] + panel);
+            });
+        outputs.write(sums, firstSlot, numRows, panel, block, mayBePartial());
+      });
     });
   }
 
-  void emitTransposedPanel(const Tile &rows, Val member, Val panel) {
-    packTransposed(member, panel);
-    forEachRowBlock(rows, [&](Val firstRow, Val numRows) {
-      sumBlock(0, numRows, [&](KernelBuilder::Vals zero, int64_t variant, int64_t column) {
-        int64_t begin = 0;
-        for (int64_t range = 0; range < ranges.numRanges(); ++range) {
-          Buffer weights = transposedPanel.at(k.index(begin * kPanelColumns + column));
-          zero = multiplyAccumulate(k, zero, leftRows(inputs[range], firstRow, numRows, variant),
-                                    {weights, kPanelColumns}, ranges.numColumns[range]);
-          begin += ranges.numPanels(range) * kPanelColumns;
-        }
-        return zero;
-      });
-      writeOut(firstRow, numRows, panel, k.index(bank.size(2)), results);
-    });
+  // ---- f32: operands where they lie
+
+  /// `variant` rows from `firstSlot` on, the last living one repeated.
+  LeftMatrix inputRows(int64_t range, Val firstSlot, Val numRows, int64_t variant) {
+    LeftMatrix left = {{}, 1};
+    for (int64_t m = 0; m < variant; ++m)
+      left.rows.push_back(inputs[range].row(inputRow(firstSlot + min(k.index(m), numRows - 1))));
+    return left;
   }
 
   /// Columns [32 panel, 32 panel + 32) of K become the columns of `transposedPanel`, the columns of all ranges its
   /// rows.
   void packTransposed(Val member, Val panel) {
-    Val firstRow = panel * kPanelColumns;
-    Val numRows = bank.size(2) % kPanelColumns ? k.index(bank.size(2)) - firstRow : Val();
-    int64_t begin = 0;
-    for (int64_t range = 0; range < ranges.numRanges(); ++range) {
+    Val firstRow = panel * kPanelColumns, numRows = livingRows(firstRow);
+    for (int64_t range = 0; range < ranges.numRanges(); ++range)
       k.loop(0, ranges.numPanels(range), 1, [&](Val i) {
         Buffer source = bankPanel(bank, member, i + ranges.firstPanel[range]).at(firstRow * kPanelColumns);
-        transposeBlock(k, source, transposedPanel.at((i + begin) * (kPanelColumns * kPanelColumns)), numRows);
+        Val firstTarget = i * kPanelColumns + firstColumn(range);
+        transposeBlock(k, source, transposedPanel.at(firstTarget * kPanelColumns), numRows);
       });
-      begin += ranges.numPanels(range);
-    }
+  }
+  /// Rows of the bank's matrices from `firstRow` on; null where a panel of them is always there.
+  Val livingRows(Val firstRow) { return bank.size(2) % kPanelColumns ? k.index(bank.size(2)) - firstRow : Val(); }
+
+  // ---- bf16: operands packed into words
+
+  void allocatePasses() {
+    leftColumns = isTransposed ? ranges.paddedColumns() : llvm::alignTo(bank.size(2), kPanelColumns);
+    rightRows = isTransposed ? ranges.paddedColumns() : llvm::alignTo(bank.size(2), 2);
+    int64_t bf16Bytes = 2, panelBytes = numAccumulators * rightRows * kPanelColumns * bf16Bytes;
+    passPanels = std::clamp<int64_t>(kPassPanelBytes / panelBytes, 1, family.getPanelsPerBlock());
+    int64_t passRows = llvm::alignDown(kPassRowBytes / (leftColumns * bf16Bytes), kFewestPassRows);
+    passRows = std::clamp(passRows, kFewestPassRows, kMostPassRows);
+    packedRows =
+        words.scratch({passRows, words.count(leftColumns) + kRowPadding}, passRows * (leftColumns + kRowPadding));
+    packedPanels = words.scratch({passPanels, numAccumulators, words.count(rightRows), kPanelColumns},
+                                 passPanels * numAccumulators * rightRows * kPanelColumns);
   }
 
-  /// Rows of the tile in blocks of the register tile; the last block may have fewer.
-  void forEachRowBlock(const Tile &rows, function_ref<void(Val firstRow, Val numRows)> body) {
-    k.loop(0, rows.count, tile.rows,
-           [&](Val done) { body(rows.first + done, min(rows.count - done, k.index(tile.rows))); });
-  }
-
-  /// `variant` rows from slot `firstRow` on, the last living one repeated.
-  LeftMatrix leftRows(const Buffer &input, Val firstRow, Val numRows, int64_t variant) {
-    LeftMatrix left = {{}, 1};
-    for (int64_t m = 0; m < variant; ++m)
-      left.rows.push_back(input.row(inputRow(firstRow + min(k.index(m), numRows - 1))));
-    return left;
-  }
-  Val inputRow(Val slot) { return sourceRow ? k.convert(sourceRow.load(slot), k.i64()) : slot; }
-
-  KernelBuilder::Vals multiplyForward(KernelBuilder::Vals zero, const LeftMatrix &left, const Buffer &weights,
-                                      int64_t column) {
-    return multiplyAccumulate(k, zero, left, {weights.at(k.index(column)), kPanelColumns}, bank.size(2));
-  }
-
-  /// Sums one block of rows by 32 columns with the smallest variant that holds `numRows`, into sums[accumulator].
-  void sumBlock(int64_t accumulator, Val numRows,
-                function_ref<KernelBuilder::Vals(KernelBuilder::Vals zero, int64_t variant, int64_t column)> multiply) {
-    auto run = [&](int64_t variant) {
-      for (int64_t column = 0; column < kPanelColumns; column += tile.columns) {
-        KernelBuilder::Vals zero(variant * tile.numVectors(), k.zeros());
-        KernelBuilder::Vals block = multiply(zero, variant, column);
-        for (int64_t m = 0; m < variant; ++m)
-          for (int64_t v = 0; v < tile.numVectors(); ++v)
-            sumsRow(accumulator, k.index(m)).store(block[m * tile.numVectors() + v], column + v * kLanes);
-      }
-    };
-    std::function<void(size_t)> choose = [&](size_t i) {
-      if (i + 1 == tile.variants.size())
-        return run(tile.variants[i]);
-      k.when(
-          numRows > tile.variants[i + 1], [&] { run(tile.variants[i]); }, [&] { choose(i + 1); });
-    };
-    choose(0);
-  }
-
-  Buffer sumsRow(int64_t accumulator, Val row) { return sums.row(k.index(accumulator)).row(row); }
-
-  /// Living rows of the block, through the epilogue, to the columns of `panel` in `targets`.
-  void writeOut(Val firstRow, Val numRows, Val panel, Val numColumns, ArrayRef<Buffer> targets) {
-    bool mayBePartial = isTransposed ? bank.size(2) % kPanelColumns != 0 : ranges.hasPartialPanel();
-    Val column = panel * kPanelColumns;
-    k.loop(0, numRows, 1, [&](Val row) {
-      Val slot = firstRow + row, start = slot * numColumns + column;
-      KernelBuilder::Vals rowValues; // of the extras that have one value for each row
-      for (const Buffer &extra : extras)
-        rowValues.push_back(extra.shape.size() == 1 ? k.broadcast(extra.load(slot)) : Val());
-      KernelBuilder::Vals panelSums(targets.size());
-      panelVectors(k, column, numColumns, mayBePartial, [&](int64_t offset, Val mask) {
-        SmallVector<Value> values;
-        for (int64_t i = 0; i < numAccumulators; ++i)
-          values.push_back(sumsRow(i, row).loadVector(offset));
-        if (hasEpilogue) {
-          for (auto [extra, rowValue] : llvm::zip(extras, rowValues))
-            values.push_back(rowValue ? rowValue : extra.loadVector(start + offset, kLanes, mask));
-          FailureOr<SmallVector<Value>> mapped = cloneScalarRegion(frame, values);
-          isRegionGood &= succeeded(mapped) && mapped->size() == targets.size();
-          if (!isRegionGood)
-            return;
-          values = *mapped;
-        }
-        for (auto [target, value, panelSum] : llvm::zip(targets, values, panelSums)) {
-          if (!isPanelSums(target)) {
-            target.store(Val(k, value), start + offset, mask);
-            continue;
-          }
-          Val living = mask ? select(mask, Val(k, value), k.zeros()) : Val(k, value);
-          panelSum = offset == 0 ? living : panelSum + living;
-          if (offset + kLanes == kPanelColumns)
-            target.store(k.sum(panelSum), slot * target.size(1) + panel);
-        }
+  void emitPasses(const Tile &rows, Val member, const ResultBlock &block) {
+    int64_t passRows = packedRows.size(0);
+    k.loop(block.begin, block.end, passPanels, [&](Val firstPanel) {
+      Val numPanels = min(block.end - firstPanel, k.index(passPanels));
+      k.loop(0, numPanels, 1, [&](Val i) {
+        isTransposed ? packTransposedWords(member, firstPanel + i, packedPanels.row(i))
+                     : packForwardWords(member, firstPanel + i, block, packedPanels.row(i));
+      });
+      k.loop(0, rows.count, passRows, [&](Val done) {
+        Val firstSlot = rows.first + done, numRows = min(rows.count - done, k.index(passRows));
+        packRows(firstSlot, numRows);
+        k.loop(0, numPanels, 1, [&](Val i) {
+          k.loop(0, numRows, tile.rows, [&](Val row) {
+            multiplyWords(row, min(numRows - row, k.index(tile.rows)), packedPanels.row(i));
+            outputs.write(sums, firstSlot + row, min(numRows - row, k.index(tile.rows)), firstPanel + i, block,
+                          mayBePartial());
+          });
+        });
       });
     });
   }
 
-  /// Whether `target` holds sums of each row over the columns of each panel. Only an epilogue has such results.
-  bool isPanelSums(const Buffer &target) {
-    int64_t numColumns = isTransposed ? bank.size(2) : ranges.numColumns[0];
-    return hasEpilogue && target.size(1) != numColumns;
+  void multiplyWords(Val row, Val numRows, const Buffer &panels) {
+    sumBlocks(
+        numRows,
+        [&](int64_t range, int64_t variant) {
+          LeftMatrix left = {{}, 1};
+          Buffer first = packedRows.row(row).at(k.index(isTransposed ? words.count(firstColumn(range)) : 0));
+          for (int64_t m = 0; m < variant; ++m)
+            left.rows.push_back(first.at(k.index(m * packedRows.size(1))));
+          return left;
+        },
+        [&](int64_t accumulator, int64_t range) {
+          int64_t firstWord = isTransposed ? words.count(firstColumn(range)) : 0;
+          return panels.row(k.index(accumulator)).at(k.index(firstWord * kPanelColumns));
+        });
+  }
+
+  void packRows(Val firstSlot, Val numRows) {
+    k.loop(0, numRows, 1, [&](Val row) {
+      Val source = inputRow(firstSlot + row);
+      for (auto [range, input] : llvm::enumerate(inputs)) {
+        int64_t firstWord = words.count(firstColumn(range));
+        words.packRow(input.row(source), input.size(1), packedRows.row(row).at(k.index(firstWord)));
+      }
+    });
+  }
+
+  /// Rows of the matrices of all accumulators, two rows in a word.
+  void packForwardWords(Val member, Val panel, const ResultBlock &block, const Buffer &target) {
+    for (int64_t i = 0; i < numAccumulators; ++i) {
+      Buffer source = bankPanel(bank, member, block.bankPanel[i] + panel), place = target.row(k.index(i));
+      words.forEachRow(bank.size(2), [&](Val w, ArrayRef<Val> rows) {
+        for (int64_t offset = 0; offset < kPanelColumns; offset += kLanes) {
+          KernelBuilder::Vals vectors;
+          for (Val row : rows)
+            vectors.push_back(source.row(row).loadVector(offset));
+          place.row(w).store(words.ofColumns(vectors), offset);
+        }
+      });
+    }
+  }
+
+  /// As packTransposed, two columns of a range in a word.
+  void packTransposedWords(Val member, Val panel, const Buffer &target) {
+    Val firstRow = panel * kPanelColumns, numRows = livingRows(firstRow);
+    for (int64_t range = 0; range < ranges.numRanges(); ++range) {
+      auto pack = [&](Val i, int64_t numColumns) {
+        Buffer source = bankPanel(bank, member, i + ranges.firstPanel[range]).at(firstRow * kPanelColumns);
+        Val firstWord = i * words.count(kPanelColumns) + words.count(firstColumn(range));
+        words.packTransposed(source, target.at(firstWord * kPanelColumns), numRows, numColumns);
+      };
+      int64_t numColumns = ranges.numColumns[range], numWhole = numColumns / kPanelColumns;
+      k.loop(0, numWhole, 1, [&](Val i) { pack(i, kPanelColumns); });
+      if (numColumns % kPanelColumns)
+        pack(k.index(numWhole), numColumns % kPanelColumns);
+    }
+  }
+
+  // ---- both
+
+  Val inputRow(Val slot) { return sourceRow ? k.convert(sourceRow.load(slot), k.i64()) : slot; }
+  /// The first column of a range where all ranges follow each other, each padded to whole panels.
+  int64_t firstColumn(int64_t range) {
+    int64_t panels = 0;
+    for (int64_t i = 0; i < range; ++i)
+      panels += ranges.numPanels(i);
+    return panels * kPanelColumns;
+  }
+  bool mayBePartial() { return isTransposed ? bank.size(2) % kPanelColumns != 0 : ranges.hasPartialPanel(); }
+
+  /// Sums one block of rows by 32 columns, with the smallest variant of the register tile that holds `numRows`, into
+  /// `sums`. left(range, variant): rows of the input of a range; right(accumulator, range): rows of 32 columns.
+  void sumBlocks(Val numRows, function_ref<LeftMatrix(int64_t, int64_t)> left,
+                 function_ref<Buffer(int64_t, int64_t)> right) {
+    auto run = [&](int64_t accumulator, int64_t variant) {
+      for (int64_t column = 0; column < kPanelColumns; column += tile.columns) {
+        KernelBuilder::Vals block(variant * tile.numVectors(), k.zeros());
+        for (int64_t range = 0; range < (isTransposed ? ranges.numRanges() : 1); ++range) {
+          int64_t depth = isTransposed ? ranges.numColumns[range] : bank.size(2);
+          RightMatrix matrix = {right(accumulator, range).at(k.index(column)), kPanelColumns};
+          block = multiplyAccumulate(k, block, left(range, variant), matrix, words.count(depth));
+        }
+        for (int64_t m = 0; m < variant; ++m)
+          for (int64_t v = 0; v < tile.numVectors(); ++v)
+            sums.row(k.index(accumulator)).row(k.index(m)).store(block[m * tile.numVectors() + v], column + v * kLanes);
+      }
+    };
+    std::function<void(int64_t, size_t)> choose = [&](int64_t accumulator, size_t i) {
+      if (i + 1 == tile.variants.size())
+        return run(accumulator, tile.variants[i]);
+      k.when(
+          numRows > tile.variants[i + 1], [&] { run(accumulator, tile.variants[i]); },
+          [&] { choose(accumulator, i + 1); });
+    };
+    for (int64_t accumulator = 0; accumulator < numAccumulators; ++accumulator)
+      choose(accumulator, 0);
   }
 
   plan::MatmulAttr family;
   KernelFrame &frame;
   KernelBuilder k;
   RegisterTile tile;
-  bool isTransposed, hasEpilogue, isRegionGood = true;
+  MatmulResults outputs;
+  RoundedWords words;
+  bool isTransposed;
 
-  SmallVector<Buffer> inputs, extras, results;
+  SmallVector<Buffer> inputs;
   Buffer bank;
   Buffer sourceRow; // the row of the inputs that a slot reads; none: the slot's own
   unsigned tilesOperand = 0;
   PanelRanges ranges;
   int64_t numAccumulators = 1;
   Buffer sums;            // [accumulator][row][32]: one block between registers and epilogue
-  Buffer transposedPanel; // [padded columns of all ranges][32]: W^T
+  Buffer transposedPanel; // f32: [padded columns of all ranges][32], W^T
+
+  int64_t leftColumns = 0, rightRows = 0, passPanels = 0;
+  Buffer packedRows;   // [row of the pass][words of its columns]
+  Buffer packedPanels; // [panel of the pass][accumulator][words of the summed dimension][32]
 };
 
 } // namespace

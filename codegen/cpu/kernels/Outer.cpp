@@ -5,7 +5,11 @@
 // panel of dy lies in the first cache while the strips of x, in the second, pass by. The sums of an element go through
 // memory between blocks, which keeps every bit: whatever the blocks, an element is the old value (or zero) plus its
 // products, row after row, group after group.
+//
+// bf16: what is packed are rounded words (Rounding.h), two rows of a block in each where the level has pairs; a row
+// without a partner has zeros for one.
 #include "codegen/cpu/kernels/Gemm.h"
+#include "codegen/cpu/kernels/Rounding.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include <set>
@@ -13,16 +17,18 @@
 namespace mlir::motley::codegen {
 namespace {
 
-/// A block of x takes 240 KiB when packed, a panel of dy 32 KiB. Columns are strips of 8 as well as of 6.
+/// A block of x takes 240 KiB when packed, a panel of dy 32 KiB; a row of a block is a row of words where they are
+/// rounded. Columns are strips of 8 as well as of 6.
 constexpr int64_t kRowsPerBlock = 256;
 constexpr int64_t kColumnsPerBlock = 240;
-/// Floats between strips beyond their rows, so that stores to neighbouring strips don't meet in one set of the cache.
+/// Words between strips beyond their rows, so that stores to neighbouring strips don't meet in one set of the cache.
 constexpr int64_t kStripPadding = 16;
 
 class OuterEmitter {
 public:
   OuterEmitter(plan::OuterAttr family, KernelFrame &frame)
-      : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)) {}
+      : family(family), frame(frame), k(frame), tile(RegisterTile::of(frame.target)),
+        words(k, family.getPrecision() == Precision::bf16), rowsPerBlock(kRowsPerBlock * words.perWord()) {}
 
   FailureOr<int64_t> emit() {
     unsigned numRanges = family.getPanels().size(), next = 0;
@@ -46,8 +52,10 @@ public:
       widest = std::max(widest, ranges.numPanels(i));
     // Room for strips of either width, so that scratch is the same at every level.
     int64_t packedColumns = std::min<int64_t>(kColumnsPerBlock, llvm::alignTo(x.size(1), 8 * 3));
-    packedX = k.scratch(k.f32(), {packedColumns * kRowsPerBlock + packedColumns / 6 * kStripPadding});
-    packedPanels = k.scratch(k.f32(), {std::min(panelsPerBlock, widest), kRowsPerBlock, kPanelColumns});
+    int64_t wordsOfX = packedColumns * kRowsPerBlock + packedColumns / 6 * kStripPadding;
+    packedX = words.scratch({wordsOfX}, wordsOfX);
+    int64_t numPanels = std::min(panelsPerBlock, widest);
+    packedPanels = words.scratch({numPanels, kRowsPerBlock, kPanelColumns}, numPanels * kRowsPerBlock * kPanelColumns);
 
     k.units([&](Val unit) {
       Val member = memberOf(unit / numBlocks);
@@ -75,8 +83,8 @@ private:
     k.loop(0, family.getMap().size(), 1, [&](Val group) {
       k.when(k.lookUp(family.getMap(), group) == member, [&] {
         Val begin = k.convert(offset.load(group), k.i64()), end = k.convert(offset.load(group + 1), k.i64());
-        k.loop(begin, end, kRowsPerBlock,
-               [&](Val row) { emitRowBlock(member, block, row, min(end - row, k.index(kRowsPerBlock))); });
+        k.loop(begin, end, rowsPerBlock,
+               [&](Val row) { emitRowBlock(member, block, row, min(end - row, k.index(rowsPerBlock))); });
       });
     });
   }
@@ -104,10 +112,15 @@ private:
   void packPanel(const PanelBlock &block, Val panel, Val firstRow, Val numRows) {
     Buffer target = packedPanels.row(panel - block.begin);
     Val firstColumn = panel * kPanelColumns;
-    k.loop(0, numRows, 1, [&](Val row) {
-      Val start = readRow(firstRow + row, family.getGatheredCotangents()) * block.numColumns + firstColumn;
+    words.forEachRow(numRows, [&](Val w, ArrayRef<Val> rows) {
+      KernelBuilder::Vals starts;
+      for (Val row : rows)
+        starts.push_back(readRow(firstRow + row, family.getGatheredCotangents()) * block.numColumns + firstColumn);
       panelVectors(k, firstColumn, block.numColumns, ranges.hasPartialPanel(), [&](int64_t column, Val mask) {
-        target.row(row).store(block.rows.loadVector(start + column, kLanes, mask), column);
+        KernelBuilder::Vals vectors;
+        for (Val start : starts)
+          vectors.push_back(block.rows.loadVector(start + column, kLanes, mask));
+        target.row(w).store(words.ofColumns(vectors), column);
       });
     });
   }
@@ -123,16 +136,43 @@ private:
 
   /// Row by row: x is read in order, and the strips' lines stay in the first cache until they are full.
   void packX(Val firstRow, Val numRows, Val firstColumn, int64_t numColumns) {
-    k.loop(0, numRows, 1, [&](Val row) {
-      Buffer source = x.row(readRow(firstRow + row, family.getGatheredInput())).at(firstColumn);
+    words.forEachRow(numRows, [&](Val w, ArrayRef<Val> rows) {
+      SmallVector<Buffer> sources;
+      for (Val row : rows)
+        sources.push_back(x.row(readRow(firstRow + row, family.getGatheredInput())).at(firstColumn));
+      if (words.isPaired)
+        return packPairs(sources, w, numColumns);
       forEachStrip(numColumns, [&](Val strip, int64_t width) {
-        Buffer from = source.at(strip * tile.rows), to = packedStrip(strip).at(row * tile.rows);
+        Buffer from = sources.front().at(strip * tile.rows), to = packedStrip(strip).at(w * tile.rows);
         int64_t done = 0;
         for (int64_t lanes : {8, 4, 2, 1})
           for (; done + lanes <= width; done += lanes)
-            to.store(from.loadVector(done, lanes), done);
+            to.store(words.ofColumns(from.loadVector(done, lanes)), done);
       });
     });
+  }
+
+  /// kLanes columns at a time, which are two strips: words are made of whole vectors.
+  void packPairs(ArrayRef<Buffer> rows, Val w, int64_t numColumns) {
+    assert(tile.rows * 2 == kLanes && "a vector of words is two strips");
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < tile.rows; ++lane) {
+      low.push_back(lane);
+      high.push_back(lane + tile.rows);
+    }
+    auto pack = [&](Val column, int64_t count) {
+      KernelBuilder::Vals vectors;
+      for (const Buffer &row : rows)
+        vectors.push_back(row.loadVector(column, kLanes, k.firstLanes(count)));
+      Val both = words.ofColumns(vectors), strip = column / tile.rows;
+      packedStrip(strip).at(w * tile.rows).store(k.shuffle(both, both, low), 0);
+      if (count > tile.rows)
+        packedStrip(strip + 1).at(w * tile.rows).store(k.shuffle(both, both, high), 0);
+    };
+    int64_t whole = numColumns / kLanes * kLanes;
+    k.loop(0, whole, kLanes, [&](Val column) { pack(column, kLanes); });
+    if (whole < numColumns)
+      pack(k.index(whole), numColumns - whole);
   }
 
   /// target[strip * tile.rows + m][...] += packed strip^T * panel for m < count.
@@ -150,7 +190,7 @@ private:
         for (int64_t v = 0; v < tile.numVectors(); ++v)
           block.push_back(target.loadVector(place(m, v)));
       prefetch(target.at(place(tile.rows, 0)));
-      block = multiplyAccumulate(k, block, left, {panel.at(k.index(column)), kPanelColumns}, numRows);
+      block = multiplyAccumulate(k, block, left, {panel.at(k.index(column)), kPanelColumns}, words.count(numRows));
       for (int64_t m = 0; m < count; ++m)
         for (int64_t v = 0; v < tile.numVectors(); ++v)
           target.store(block[m * tile.numVectors() + v], place(m, v));
@@ -171,6 +211,8 @@ private:
   KernelFrame &frame;
   KernelBuilder k;
   RegisterTile tile;
+  RoundedWords words;
+  int64_t rowsPerBlock;
 
   Buffer x, offset, gradient;
   Buffer sourceRow; // the row that a slot reads of what is gathered
