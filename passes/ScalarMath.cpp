@@ -25,9 +25,9 @@ static bool isKnown(Operation *op) {
           arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp, arith::SelectOp, arith::AndIOp,
           arith::OrIOp, arith::XOrIOp, arith::UIToFPOp, arith::ConstantOp>(op))
     return true;
-  if (isa<math::AbsFOp, math::AtanOp, math::CeilOp, math::CosOp, math::ErfOp, math::ExpOp, math::ExpM1Op, math::FloorOp,
-          math::FmaOp, math::FPowIOp, math::LogOp, math::Log1pOp, math::PowFOp, math::RoundEvenOp, math::RsqrtOp,
-          math::SinOp, math::SqrtOp, math::TanhOp, math::TruncOp>(op))
+  if (isa<math::AbsFOp, math::CeilOp, math::CosOp, math::ErfOp, math::ExpOp, math::ExpM1Op, math::FloorOp, math::FmaOp,
+          math::FPowIOp, math::LogOp, math::Log1pOp, math::PowFOp, math::RoundEvenOp, math::RsqrtOp, math::SinOp,
+          math::SqrtOp, math::TanhOp, math::TruncOp>(op))
     return true;
   return isa<MotleyDialect>(op->getDialect()) && op->hasTrait<OpTrait::Elementwise>();
 }
@@ -59,7 +59,7 @@ LogicalResult mlir::motley::checkScalarOperation(Operation *op) {
   if (!isKnown(op))
     return op->emitError() << "'" << op->getName()
                            << "' has no kernel and no derivative here; write it with arith, the functions exp, expm1, "
-                              "log, log1p, sqrt, rsqrt, tanh, erf, sin, cos, atan, absf, floor, ceil, fma and powf of "
+                              "log, log1p, sqrt, rsqrt, tanh, erf, sin, cos, absf, floor, ceil, fma and powf of "
                               "math, or the activations of motley";
   if (isPower(op) && !exponentOf(op))
     return op->emitError() << "'" << op->getName()

@@ -127,7 +127,6 @@ private:
                    })
                    .Case([&](math::SinOp) { return times(dy, make<math::CosOp>(x)); })
                    .Case([&](math::CosOp) { return minus(times(dy, make<math::SinOp>(x))); })
-                   .Case([&](math::AtanOp) { return over(dy, plus(times(x, x), 1)); })
                    .Case([&](math::AbsFOp) {
                      Value zero = number(0);
                      Value ifNegative =
@@ -173,8 +172,8 @@ private:
 
 /// Erases what nobody reads, from the end.
 void eraseUnread(Block &body) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body.without_terminator())))
-    if (op.use_empty())
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (&op != body.getTerminator() && op.use_empty())
       op.erase();
 }
 

@@ -24,7 +24,15 @@ Val normalCdf(Val x) {
 /// exp(-x^2 / 2) / sqrt(2 pi), its density.
 Val normalDensity(Val x) { return 0.39894228040143267794 * exp(-0.5 * (x * x)); }
 
-/// The activations of dialect/ModelOps.td, and exp and log as kernels have them. Null for any other operation.
+/// x / (2 pi) less the nearest integer, for sinCosOfTurn; good to 2^-24 of a turn up to |x| = 10^5.
+Val turnsOf(Val x) {
+  constexpr double kTurn = 6.28318530717958647692, kTurnHigh = 6.2831854820251465, kTurnLow = -1.7484555314695172e-07;
+  Val whole = roundEven(x * (1 / kTurn));
+  Val rest = fma(whole, x.like(-kTurnHigh), x);
+  return fma(whole, x.like(-kTurnLow), rest) * (1 / kTurn);
+}
+
+/// The activations of dialect/ModelOps.td, and exp, log, sin and cos as kernels have them. Null for any other operation.
 Val expandFunction(Operation *op, Val x) {
   return TypeSwitch<Operation *, Val>(op)
       .Case([&](SiluOp) { return x * sigmoid(x); })
@@ -39,6 +47,8 @@ Val expandFunction(Operation *op, Val x) {
       .Case([&](ReluSlopeOp) { return select(x > 0.0, x.like(1.0), x.like(0.0)); })
       .Case([&](math::ExpOp) { return exp(x); })
       .Case([&](math::LogOp) { return log(x); })
+      .Case([&](math::SinOp) { return sinCosOfTurn(turnsOf(x)).first; })
+      .Case([&](math::CosOp) { return sinCosOfTurn(turnsOf(x)).second; })
       .Default(Val());
 }
 
@@ -65,7 +75,8 @@ FailureOr<SmallVector<Value>> cloneScalarRegion(KernelFrame &frame, ValueRange a
                                       << arguments.size();
   KernelBuilder k(frame);
   OpBuilder &builder = frame.builder;
-  Type type = arguments.front().getType();
+  // A region without arguments holds constants alone.
+  Type type = arguments.empty() ? k.vectorOf(k.f32()) : arguments.front().getType();
   IRMapping mapping;
   mapping.map(block.getArguments(), arguments);
   for (Operation &op : block.without_terminator()) {

@@ -21,7 +21,6 @@ from .tensor import Tensor, number, spell_shape, tensor_type
 from .trace import Tracer
 
 __all__ = [
-    "atan",
     "ceil",
     "cos",
     "elementwise",
@@ -369,11 +368,6 @@ def sin(x: Any) -> Any:
 def cos(x: Any) -> Any:
     """The cosine."""
     return _apply("cos", "math.cos", x)
-
-
-def atan(x: Any) -> Any:
-    """The inverse of the tangent."""
-    return _apply("atan", "math.atan", x)
 
 
 def floor(x: Any) -> Any:

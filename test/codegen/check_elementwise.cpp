@@ -68,6 +68,14 @@ KERNEL_CHECK(map_functions_are_accurate) {
       {"math.tanh", -12, 12, [](double x) { return std::tanh(x); }},
       {"math.erf", -6, 6, [](double x) { return std::erf(x); }},
       {"math.sqrt", 0, 100, [](double x) { return std::sqrt(x); }},
+      {"math.rsqrt", 1e-3, 100, [](double x) { return 1 / std::sqrt(x); }},
+      {"math.expm1", -20, 20, [](double x) { return std::expm1(x); }},
+      {"math.expm1", -1e-3, 1e-3, [](double x) { return std::expm1(x); }},
+      {"math.log1p", -0.99, 100, [](double x) { return std::log1p(x); }},
+      {"math.log1p", -1e-3, 1e-3, [](double x) { return std::log1p(x); }},
+      {"math.absf", -10, 10, [](double x) { return std::fabs(x); }},
+      {"math.floor", -10, 10, [](double x) { return std::floor(x); }},
+      {"math.ceil", -10, 10, [](double x) { return std::ceil(x); }},
   };
   const int64_t n = 4096;
   for (const Function &function : functions) {
@@ -82,6 +90,39 @@ KERNEL_CHECK(map_functions_are_accurate) {
       check.expectNear(y[i], want, 8 * kEpsilon * std::max(std::fabs(want), 1e-2),
                        std::string(function.name) + " at " + std::to_string(x[i]));
     }
+  }
+}
+
+/// An angle is known to 2^-24 of a turn, whatever its sine: c = 8 roundings of 1.
+KERNEL_CHECK(map_sine_and_cosine_are_accurate) {
+  const int64_t n = 4096;
+  for (double range : {4.0, 100.0, 1e4}) {
+    Buffer<float> x(n, [&](size_t i) { return float(range * (2.0 * i / n - 1)); }), sine(n), cosine(n);
+    check.run(kernelText("map<num_inputs = 1>", {memref({n}), memref({n}), memref({n})},
+                         "^bb0(%a: f32):\n  %s = math.sin %a : f32\n  %c = math.cos %a : f32\n"
+                         "  motley.yield %s, %c : f32, f32"),
+              {x, sine, cosine}, 1);
+    for (int64_t i = 0; i < n; ++i) {
+      check.expectNear(sine[i], std::sin(double(x[i])), 8 * kEpsilon, "sin at " + std::to_string(x[i]));
+      check.expectNear(cosine[i], std::cos(double(x[i])), 8 * kEpsilon, "cos at " + std::to_string(x[i]));
+    }
+  }
+}
+
+/// Comparisons choose element by element; a maximum with NaN is NaN.
+KERNEL_CHECK(map_conditions) {
+  const int64_t n = 40;
+  float nan = std::numeric_limits<float>::quiet_NaN();
+  Buffer<float> x(n, [&](size_t i) { return i == 7 ? nan : float(i) - 20; }), y(n), z(n);
+  check.run(kernelText("map<num_inputs = 1>", {memref({n}), memref({n}), memref({n})},
+                       "^bb0(%a: f32):\n  %l = arith.constant -3.0 : f32\n  %h = arith.constant 5.0 : f32\n"
+                       "  %p = arith.cmpf ogt, %a, %l : f32\n  %q = arith.cmpf olt, %a, %h : f32\n"
+                       "  %b = arith.andi %p, %q : i1\n  %y = arith.select %b, %a, %h : f32\n"
+                       "  %z = arith.maximumf %a, %l : f32\n  motley.yield %y, %z : f32, f32"),
+            {x, y, z}, 1);
+  for (int64_t i = 0; i < n; ++i) {
+    check.expect(y[i] == (x[i] > -3 && x[i] < 5 ? x[i] : 5), "select at " + std::to_string(i));
+    check.expect(std::isnan(x[i]) ? std::isnan(z[i]) : z[i] == std::max(x[i], -3.0f), "max at " + std::to_string(i));
   }
 }
 
