@@ -86,7 +86,7 @@ LogicalResult SelectOp::verify() {
     if (owner < -1 || owner >= static_cast<int64_t>(getChosen().size()))
       return emitOpError() << "has owner " << owner << ", expected -1 or one of " << getChosen().size() << " branches";
   return verifyCounts(*this, getChosen(), getCounts(), getGroups().getType(), /*select_c1*/ /*select_c2*/
-                      getBy().getType().getBound());
+                                                                              getBy().getType().getBound());
 }
 
 LogicalResult RestrictOp::verify() {

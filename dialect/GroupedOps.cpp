@@ -149,7 +149,8 @@ LogicalResult GroupedOuterOp::verifySymbolUses(SymbolTableCollection &symbols) {
                         bank->ranges[0].getDimSize(0))))
     return failure();
   for (auto [i, cotangent] : llvm::enumerate(getCotangents())) /*grouped_outer_c2*/
-    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), getGatheredCotangents() ? rows : slots, bank->ranges[getRanges()[i]].getDimSize(1))))
+    if (failed(verifyRows(*this, "cotangent", cotangent.getType(), getGatheredCotangents() ? rows : slots,
+                          bank->ranges[getRanges()[i]].getDimSize(1))))
       return failure();
   return success();
 }

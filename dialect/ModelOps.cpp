@@ -1,5 +1,5 @@
 // Level 1: verifiers, and the assembly of by_modality.
-#include "dialect/Motley.h"
+#include "dialect/RowOperations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -182,6 +182,14 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+bool mlir::motley::isRowOperation(Operation &op) {
+  return isa<EmbeddingOp, LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp,
+             NoiseOp, ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp,
+             ExpertsOp, ObserveOp>(op) ||
+         op.getName().getDialectNamespace() == "linalg" || op.getName().getStringRef() == "tensor.empty" ||
+         op.hasTrait<OpTrait::Elementwise>() || op.hasTrait<OpTrait::ConstantLike>();
+}
+
 LogicalResult ByModalityOp::verifyRegions() {
   if (getCases().size() != getBodies().size() || getBodies().empty())
     return emitOpError() << "has " << getCases().size() << " cases and " << getBodies().size() << " regions";
@@ -192,13 +200,7 @@ LogicalResult ByModalityOp::verifyRegions() {
     if (!yield || yield.getOperandTypes() != getResultTypes()) /*by_modality_c2*/
       return (yield ? yield.emitOpError() : emitOpError()) << "yields other types than the results of by_modality";
     for (Operation &op : body.front().without_terminator()) { /*by_modality_c3*/
-      bool isRowOperation = isa<EmbeddingOp, LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp,
-                                LogSumExpOp, MeanRowsOp, NoiseOp, ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp,
-                                ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, ExpertsOp, ObserveOp>(op) ||
-                            op.getName().getDialectNamespace() == "linalg" ||
-                            op.getName().getStringRef() == "tensor.empty" || op.hasTrait<OpTrait::Elementwise>() ||
-                            op.hasTrait<OpTrait::ConstantLike>();
-      if (!isRowOperation)
+      if (!isRowOperation(op))
         return op.emitOpError("mixes rows, so it cannot stand in a case of by_modality; move it outside");
     }
   }

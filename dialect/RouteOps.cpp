@@ -1,5 +1,5 @@
 // Routing: verifiers.
-#include "dialect/Motley.h"
+#include "dialect/RowOperations.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -48,7 +48,9 @@ static LogicalResult verifyCapacity(Operation *op, const APFloat &capacity) {
   return success();
 }
 
-LogicalResult RowSumOp::verify() { return verifySameRows(*this, "result", getResult(), numRows(getInput())); } /*row_sum_c1*/
+LogicalResult RowSumOp::verify() {
+  return verifySameRows(*this, "result", getResult(), numRows(getInput()));
+} /*row_sum_c1*/
 LogicalResult RowBroadcastOp::verify() { /*row_broadcast_c1*/
   return verifySameRows(*this, "result", getResult(), numRows(getInput()));
 }
@@ -116,7 +118,9 @@ LogicalResult LimitCapacityOp::verify() {
   return verifyScope(*this, rows); /*limit_capacity_c2*/
 }
 
-LogicalResult OneHotOp::verify() { return verifySameRows(*this, "result", getChosen(), numRows(getIds())); } /*one_hot_c1*/
+LogicalResult OneHotOp::verify() {
+  return verifySameRows(*this, "result", getChosen(), numRows(getIds()));
+} /*one_hot_c1*/
 
 LogicalResult HashOp::verify() {
   constexpr int64_t limit = std::numeric_limits<int32_t>::max();
@@ -200,8 +204,8 @@ LogicalResult ExpertsOp::verifyRegions() {
     Block &body = region.front();
     if (failed(verifyRouted(*this, body, getInputs(), slots, cast<RankedTensorType>(getResult().getType()), "a body")))
       return failure();
-    for (Operation &inner : body) /*experts_c4*/
-      if (isa<AttentionOp, CrossEntropyOp, SelectRowsOp, ByModalityOp>(inner))
+    for (Operation &inner : body.without_terminator()) /*experts_c4*/
+      if (!isRowOperation(inner))
         return inner.emitOpError("looks beyond the rows of one expert; a body of motley.experts holds row operations");
     if (failed(verifyIsolation(*this, region))) /*experts_c4*/
       return failure();

@@ -112,6 +112,20 @@ func.func @experts_c4(%c: tensor<4x2xi32>, %x: tensor<4x8xf32>) {
 
 // -----
 
+// Tests that a body calls nothing that might look at other rows.
+func.func private @f(tensor<6x8xf32>) -> tensor<6x8xf32>
+func.func @experts_c4_call(%c: tensor<4x2xi32>, %x: tensor<4x8xf32>) {
+  %y = motley.experts %c (%x) : (tensor<4x2xi32>, tensor<4x8xf32>) -> tensor<4x8xf32> {
+  ^bb0(%a: tensor<6x8xf32>):
+    // expected-error @below {{'func.call' op looks beyond the rows of one expert; a body of motley.experts holds row operations}}
+    %b = func.call @f(%a) : (tensor<6x8xf32>) -> tensor<6x8xf32>
+    motley.yield %b : tensor<6x8xf32>
+  }
+  return
+}
+
+// -----
+
 // Tests that rows come in through arguments, and that constants need not.
 func.func @experts_c4_outside(%c: tensor<4x2xi32>, %x: tensor<4x8xf32>, %z: tensor<6x8xf32>) {
   %one = arith.constant dense<1.0> : tensor<6x8xf32>

@@ -73,6 +73,38 @@ func.func @kept() -> (!motley.groups<2, 4 of 6>, !motley.groups<2, 4>, !motley.g
   return %kept, %d, %t, %few, %full : !motley.groups<2, 4 of 6>, !motley.groups<2, 4>, !motley.groups<2, 3 of 4>, !motley.groups<2, 1 of 6>, !motley.groups<2, 5 of 6>
 }
 
+// Tests that without a live row there is no slot, nothing is counted, and nothing comes to life.
+// RUN: motley-interp %s --function none --arg '0 : i32' --observations | FileCheck %s --check-prefix=NONE
+// NONE: groups row [] offset [0, 0, 0] inverse {{\[}}[], []] : !motley.groups<2, 3 of 2>
+// NONE-NEXT: dense<[nan, nan, nan]>
+// NONE-NEXT: dense<{{\[}}[nan, nan], [nan, nan]]>
+// NONE-NEXT: dense<{{\[}}[nan], [nan]]>
+// NONE-NEXT: dense<{{\[}}[nan], [nan]]>
+// NONE-NEXT: chosen "ffn" = dense<{{\[}}[0, 0]]>
+// RUN: motley-interp %s --function none --arg '1 : i32' --observations | FileCheck %s --check-prefix=ONE
+// ONE: groups row [0, 0] offset [0, 1, 2] inverse {{\[}}[0, 1], []] : !motley.groups<2, 3 of 2>
+// ONE-NEXT: dense<[0.25, 0.75, nan]>
+// ONE-NEXT: dense<{{\[}}[0.25, 0.75], [nan, nan]]>
+// ONE-NEXT: dense<{{\[}}[10], [nan]]>
+// ONE-NEXT: dense<{{\[}}[15], [nan]]>
+// ONE-NEXT: chosen "ffn" = dense<{{\[}}[1, 1]]>
+func.func @none(%live: i32) -> (!motley.groups<2, 3 of 2>, tensor<3xf32>, tensor<2x2xf32>, tensor<2x1xf32>, tensor<2x1xf32>) {
+  %base = motley.group_by live %live : (i32) -> !motley.groups<1, 2>
+  %s = arith.constant dense<[[0.25, 0.75], [9.0, 9.0]]> : tensor<2x2xf32>
+  %scores = motley.gather_rows %s by %base : (tensor<2x2xf32>, !motley.groups<1, 2>) -> tensor<2x2xf32>
+  %c = motley.choose_experts %scores {k = 2 : i64} : (tensor<2x2xf32>) -> tensor<2x2xi32>
+  motley.count_chosen "ffn" %c by %base map [0] : tensor<2x2xi32>, !motley.groups<1, 2>
+  %t = motley.select (%c) counts [2] by %base owner [0] : (tensor<2x2xi32>, !motley.groups<1, 2>) -> !motley.groups<2, 3 of 2>
+  %w = motley.slot_values (%scores) counts [2] by %t : (tensor<2x2xf32>, !motley.groups<2, 3 of 2>) -> tensor<3xf32>
+  %d = motley.slot_values_backward %w counts [2] by %t : (tensor<3xf32>, !motley.groups<2, 3 of 2>) -> tensor<2x2xf32>
+  %x = arith.constant dense<5.0> : tensor<2x1xf32>
+  %rows = motley.gather_rows %x by %base : (tensor<2x1xf32>, !motley.groups<1, 2>) -> tensor<2x1xf32>
+  %slots = motley.gather_rows %rows by %t : (tensor<2x1xf32>, !motley.groups<2, 3 of 2>) -> tensor<3x1xf32>
+  %y = motley.combine_rows %slots by %t : (tensor<3x1xf32>, !motley.groups<2, 3 of 2>) -> tensor<2x1xf32>
+  %z = motley.combine_rows %slots by %t plus %rows : (tensor<3x1xf32>, !motley.groups<2, 3 of 2>, tensor<2x1xf32>) -> tensor<2x1xf32>
+  return %t, %w, %d, %y, %z : !motley.groups<2, 3 of 2>, tensor<3xf32>, tensor<2x2xf32>, tensor<2x1xf32>, tensor<2x1xf32>
+}
+
 // Tests that no document is renumbered by a table in which a row stands twice.
 // RUN: not motley-interp %s --function twice --arg '1 : i32' 2>&1 | FileCheck %s --check-prefix=TWICE
 // TWICE: error: row 0 has 2 slots in the table it is reindexed into, expected at most one

@@ -1,6 +1,7 @@
 // Choices: which experts a row takes, which rows an expert takes, and what a bounded capacity leaves of them.
 //
-// Everywhere NaN is less than any number, and of equals the first wins: the lower expert, or the row of the lower index.
+// Everywhere NaN is less than any number, and of equals the first wins: the lower expert, or the row of the lower
+// index.
 #include "tools/interp/Frame.h"
 
 #include <cmath>
@@ -98,9 +99,8 @@ LogicalResult evaluate(ChooseExpertsOp op, Frame &frame) {
       choice.start(r);
       std::vector<int64_t> experts = allExperts(choice.numExperts());
       if (op.getAllowed())
-        llvm::erase_if(experts, [&](int64_t e) {
-          return frame.tensor(op.getAllowed()).ints[r * choice.numExperts() + e] == 0;
-        });
+        llvm::erase_if(experts,
+                       [&](int64_t e) { return frame.tensor(op.getAllowed()).ints[r * choice.numExperts() + e] == 0; });
       auto scoreOf = [&](int64_t e) { return choice.score(r, e); };
       sortByScore(experts, scoreOf);
       int64_t count = std::min<int64_t>(op.getK(), experts.size());

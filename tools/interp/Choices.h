@@ -1,11 +1,12 @@
 // What is kept of the choices of a run: their margins, and the choices themselves, to make them again.
 //
-// A loss jumps where a choice changes. Its finite differences are taken with the choices frozen: recorded once, then replayed.
+// A loss jumps where a choice changes. Its finite differences are taken with the choices frozen: recorded once, then
+// replayed.
 #ifndef MOTLEY_TOOLS_INTERP_CHOICES_H
 #define MOTLEY_TOOLS_INTERP_CHOICES_H
 
-#include "tools/interp/Value.h"
 #include "mlir/IR/Operation.h"
+#include "tools/interp/Value.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace mlir::motley::interp {

@@ -251,8 +251,10 @@ static std::optional<LogicalResult> evaluateBinary(Operation *op, Frame &frame) 
       .Case<arith::MaximumFOp>(apply(maximum))
       .Case<arith::MinimumFOp>(apply(minimum))
       // The number of a number and a NaN; what is dead stays dead.
-      .Case<arith::MaxNumFOp>(apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmax(a, b); }))
-      .Case<arith::MinNumFOp>(apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmin(a, b); }))
+      .Case<arith::MaxNumFOp>(
+          apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmax(a, b); }))
+      .Case<arith::MinNumFOp>(
+          apply([](double a, double b) { return isDead(a) || isDead(b) ? a + b : std::fmin(a, b); }))
       .Case<math::PowFOp>(apply([](double a, double b) { return std::pow(a, b); }))
       .Case<arith::AddIOp>(onIntegers([](uint64_t a, uint64_t b) { return a + b; }))
       .Case<arith::SubIOp>(onIntegers([](uint64_t a, uint64_t b) { return a - b; }))

@@ -2,8 +2,9 @@
 //
 //   DIR/args/0.npy or DIR/args/token.npy (the field that argument 0 holds)        DIR/results/0.npy
 //   DIR/param/NAME.npy, DIR/grad/NAME.npy, DIR/m/NAME.npy, DIR/v/NAME.npy                   DIR/chosen/NAME.npy
-// A partition among the results becomes 0.row.npy, 0.offset.npy and 0.inverse.npy (-1 where a row has no slot). In place of the
-// inverse a selection has 0.begin.npy and 0.slot.npy: row r has the slots slot[begin[r]] to slot[begin[r + 1]].
+// A partition among the results becomes 0.row.npy, 0.offset.npy and 0.inverse.npy (-1 where a row has no slot). In
+// place of the inverse a selection has 0.begin.npy and 0.slot.npy: row r has the slots slot[begin[r]] to slot[begin[r +
+// 1]].
 #ifndef MOTLEY_TOOLS_INTERP_FILES_H
 #define MOTLEY_TOOLS_INTERP_FILES_H
 

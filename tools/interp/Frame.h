@@ -10,8 +10,9 @@
 
 namespace mlir::motley::interp {
 
-/// Which rows are live where we stand (level 1): below the function's live count, in the case of by_modality, among the slots of
-/// an expert or of select_rows. At level 2 liveness is in the tables, and in the values: dead rows hold dead elements.
+/// Which rows are live where we stand (level 1): below the function's live count, in the case of by_modality, among the
+/// slots of an expert or of select_rows. At level 2 liveness is in the tables, and in the values: dead rows hold dead
+/// elements.
 struct LiveRows {
   /// Rows from here on are dead.
   std::optional<int64_t> end;
@@ -53,8 +54,8 @@ const std::vector<double> &parameter(Frame &frame, FlatSymbolRefAttr variable);
 const std::vector<double> &parameter(Frame &frame, Operation *from, FlatSymbolRefAttr bank, int64_t member,
                                      int64_t range);
 std::vector<double> &gradient(Frame &frame, Operation *from, FlatSymbolRefAttr bank, int64_t member, int64_t range);
-/// Zeroes the gradients of some ranges in the members that a map names: what an operation with `into` does first if `add`
-/// is false.
+/// Zeroes the gradients of some ranges in the members that a map names: what an operation with `into` does first if
+/// `add` is false.
 void clearGradients(Frame &frame, Operation *from, FlatSymbolRefAttr bank, ArrayRef<int64_t> ranges,
                     ArrayRef<int64_t> map);
 

@@ -36,8 +36,9 @@ struct VariableCheck {
 /// of the total loss. Errors are relative to the largest of: the gradient, the root mean square of the variable's
 /// gradient, and a thousandth of that of all gradients (a gradient that vanishes by symmetry has only rounding errors
 /// left). Before, gradients hold NaN, so what `accumulate` doesn't write shows; and a second run with `add` must double
-/// them. Choices are made at the point itself and hold for its whole neighbourhood: as the gradient takes them. No operand is
-/// rounded to bf16, or the loss would be a staircase. With noise in `accumulate`, that is the loss function too.
+/// them. Choices are made at the point itself and hold for its whole neighbourhood: as the gradient takes them. No
+/// operand is rounded to bf16, or the loss would be a staircase. With noise in `accumulate`, that is the loss function
+/// too.
 FailureOr<std::vector<VariableCheck>> checkGradients(Interpreter &interpreter, const GradCheckOptions &options);
 
 /// The loss on random rows: the sum over losses, live rows and modalities of weight times loss, divided by the sum of

@@ -48,8 +48,7 @@ static std::vector<Tensor> accumulate(GroupedMatmulOp op, Frame &frame) {
     const Tensor &input = frame.tensor(op.getInputs()[transposed ? i : 0]);
     std::vector<std::unique_ptr<Rounded>> weights;
     for (int64_t member = 0; member < bank.getNumMembers(); ++member)
-      weights.push_back(
-          std::make_unique<Rounded>(parameter(frame, op, op.getBankAttr(), member, range), precision));
+      weights.push_back(std::make_unique<Rounded>(parameter(frame, op, op.getBankAttr(), member, range), precision));
     forEachRow(groups, op.getMap(), [&](int64_t r, int64_t member) {
       if (isNew)
         std::fill_n(accumulator.row(r), accumulator.rowSize(), 0.0);

@@ -133,6 +133,8 @@ FailureOr<std::vector<RuntimeValue>> Interpreter::run(func::FuncOp function, Arr
   if (failed(live))
     return failure();
 
+  if (callDepth == 0)
+    observations.clear();
   Frame frame(*this, *live);
   for (auto [argument, content] : llvm::zip_equal(function.getArguments(), arguments))
     frame.set(argument, content);

@@ -41,7 +41,7 @@ public:
   ModuleOp getModule() { return module; }
   VariableStore &getVariables() { return variables; }
   ChoiceLog &getChoices() { return choices; }
-  /// In the order in which they were made.
+  /// Those of the last run, in the order in which they were made.
   std::vector<Observation> &getObservations() { return observations; }
 
   /// Leaves operands of products as they are, whatever precision the operations name.

@@ -159,8 +159,8 @@ LogicalResult evaluate(HashOp op, Frame &frame) {
   Tensor result = Tensor::ofInts(ids.shape);
   for (int64_t r = 0; r < ids.numRows(); ++r)
     if (frame.isLive(r, op.getIds()))
-      result.ints[r] = philox({{uint32_t(ids.ints[r]), 0, 0, 0}}, uint32_t(op.getSeed()), 0).words[0] %
-                       uint32_t(op.getBuckets());
+      result.ints[r] =
+          philox({{uint32_t(ids.ints[r]), 0, 0, 0}}, uint32_t(op.getSeed()), 0).words[0] % uint32_t(op.getBuckets());
   frame.set(op.getResult(), std::move(result));
   return success();
 }

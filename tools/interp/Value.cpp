@@ -140,7 +140,8 @@ static void printList(raw_ostream &os, ArrayRef<int64_t> values) {
   os << "]";
 }
 
-/// `groups row [2, 0, 1] offset [0, 1, 3] inverse [1, 2, 0]`; in a selection the inverse is a list of slots for each row.
+/// `groups row [2, 0, 1] offset [0, 1, 3] inverse [1, 2, 0]`; in a selection the inverse is a list of slots for each
+/// row.
 static void printTable(raw_ostream &os, const GroupTable &groups) {
   printList(os << "groups row ", groups.row);
   printList(os << " offset ", groups.offset);

@@ -28,7 +28,8 @@ static cl::opt<std::string> inputDirectory("inputs",
                                            cl::desc("Reads args/N.npy or args/FIELD.npy, and param|grad|m|v/NAME.npy"),
                                            cl::cat(category));
 static cl::opt<std::string>
-    outputDirectory("outputs", cl::desc("Writes results/N.npy, chosen/NAME.npy and param|grad|m|v/NAME.npy; prints no results"),
+    outputDirectory("outputs",
+                    cl::desc("Writes results/N.npy, chosen/NAME.npy and param|grad|m|v/NAME.npy; prints no results"),
                     cl::cat(category));
 static cl::opt<uint64_t>
     seed("seed",
@@ -46,17 +47,17 @@ static cl::opt<int> precision("precision", cl::desc("Significant digits of print
 static cl::opt<std::string>
     gradientLoss("gradcheck", cl::desc("Checks the gradients of --accumulate against differences of this function"),
                  cl::cat(category));
-static cl::opt<bool> isExact("exact",
-                             cl::desc("Rounds no operand of a product to bf16; --gradcheck never does"), cl::cat(category));
+static cl::opt<bool> isExact("exact", cl::desc("Rounds no operand of a product to bf16; --gradcheck never does"),
+                             cl::cat(category));
 static cl::opt<bool> printsObservations("observations",
                                         cl::desc("Prints what observe and count_chosen hand out, after the results"),
                                         cl::cat(category));
 static cl::opt<bool> printsMargin("margins",
                                   cl::desc("Prints how far the closest choice was from another one, after the results"),
                                   cl::cat(category));
-static cl::list<std::string>
-    scalarTexts("scalar", cl::desc("NAME=VALUE: a scalar that --gradcheck and --total pass by its name"),
-                cl::cat(category));
+static cl::list<std::string> scalarTexts("scalar",
+                                         cl::desc("NAME=VALUE: a scalar that --gradcheck and --total pass by its name"),
+                                         cl::cat(category));
 static cl::opt<std::string> totalOf("total", cl::desc("Prints the loss that this function gives on random rows"),
                                     cl::cat(category));
 static cl::opt<std::string> accumulateName("accumulate", cl::desc("Function that writes the gradients"),

@@ -1,0 +1,15 @@
+// What may stand where only some rows are: a check that verifiers share.
+#ifndef MOTLEY_DIALECT_ROWOPERATIONS_H
+#define MOTLEY_DIALECT_ROWOPERATIONS_H
+
+#include "dialect/Motley.h"
+
+namespace mlir::motley {
+
+/// Whether the operation may stand in a case of by_modality or in an expert: it works on rows by themselves, or among
+/// those that are there.
+bool isRowOperation(Operation &op);
+
+} // namespace mlir::motley
+
+#endif // MOTLEY_DIALECT_ROWOPERATIONS_H
