@@ -89,7 +89,7 @@ FEATURES = {
     "documents-choose": routed(route=nn.TopK(1), per_document=True, gate="softmax"),
     "allowed": routed(route=nn.TopK(1), allowed=by_parity),
     "own-gate": routed(route=nn.TopK(2), gate=lambda scores: F.tanh(F.exp(scores) / 2)),
-    "one": routed(route=nn.TopK(2), gate="one"),
+    "one": routed(route=nn.TopK(2), gate="one", losses=dict(balance=0.1)),
     "null-experts": routed(route=nn.TopK(2), null=3),
     "shared": routed(shared=nn.SwiGLU(WIDTH, 40)),
     "bias": routed(router_bias=True),

@@ -104,6 +104,12 @@ CASES = {
         MADE,
         "renormalise needs gates; gate 'one' does not weigh",
     ),
+    "one-without-losses": (
+        "nn.MoE(ffn, 4, gate='one')",
+        MADE,
+        "gate 'one' hands the router no gradient, since a choice has none; use another gate, add losses of the router, "
+        "or route by ids",
+    ),
     "importance-of-one": (
         "nn.MoE(ffn, 4, gate='one', losses=dict(importance=1.0))",
         MADE,

@@ -44,8 +44,8 @@ class MoE(Module):
     route : Route, optional
         `ExpertChoice` (by default, with capacity 1 / E), `TopK`, `Threshold`, `TopP`, `ByIds`, `HashRoute`.
     gate : {"sigmoid", "softmax", "relu", "one"} or callable, optional
-        Makes the gates of the scores; "one" does not weigh. A callable takes and returns [R, E]. By default "sigmoid",
-        and "one" for a route without a router.
+        Makes the gates of the scores; "one" does not weigh: the router then learns from its losses alone. A callable
+        takes and returns [R, E]. By default "sigmoid", and "one" for a route without a router.
     after_choice : bool
         The softmax runs over the chosen experts alone.
     renormalise : bool
@@ -133,6 +133,11 @@ class MoE(Module):
         if self.gate == "one":
             for name in ("renormalise",) * self.renormalise + tuple(set(self.coefficients) & {"importance", "l1"}):
                 raise Error(f"{name} needs gates; gate 'one' does not weigh")
+            if self.route.reads_scores and not self.coefficients:
+                raise Error(
+                    "gate 'one' hands the router no gradient, since a choice has none; use another gate, add losses "
+                    "of the router, or route by ids"
+                )
         if isinstance(self.route, TopP) and self.gate in ("sigmoid", "relu", "one"):
             raise Error(f"TopP adds up probabilities of a row, which gate '{self.gate}' does not give; use 'softmax'")
         if self.allowed is not None and not isinstance(self.route, TopK):
