@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char *prefixM = "adam.m/";
 constexpr const char *prefixV = "adam.v/";
+constexpr const char *prefixEma = "ema/";
 constexpr const char *filePrefix = "checkpoint-";
 constexpr const char *fileSuffix = ".safetensors";
 
@@ -31,7 +32,7 @@ struct Entry {
 
 std::vector<Entry> entriesOf(const State &state, bool withMoments) {
   std::vector<Entry> entries;
-  const std::pair<const char *, const char *> moments[] = {{prefixM, slotM}, {prefixV, slotV}};
+  const std::pair<const char *, const char *> moments[] = {{prefixM, slotM}, {prefixV, slotV}, {prefixEma, slotEma}};
   for (const Variable &variable : state.variables())
     if (state.hasSlot(variable, slotParam))
       entries.push_back({variable.name, &variable, slotParam});
@@ -57,6 +58,14 @@ std::string metadataDigest(const std::map<std::string, std::string> &metadata) {
     }
   }
   return hexText(hash.finish());
+}
+
+std::map<std::string, std::string> metadataOf(const CheckpointInfo &info) {
+  std::map<std::string, std::string> metadata = {{"motley", "1"},         {"step", std::to_string(info.step)},
+                                                 {"data", info.data},     {"seed", std::to_string(info.seed)},
+                                                 {"config", info.config}, {"sha256", std::string(64, '0')}};
+  metadata["metadata_sha256"] = metadataDigest(metadata);
+  return metadata;
 }
 
 Result<std::string> metadataText(const SafetensorsFile &file, const char *key) {
@@ -98,10 +107,18 @@ Result<CheckpointInfo> readInfo(const SafetensorsFile &file) {
   return info;
 }
 
-bool isMoment(const std::string &tensor) { return tensor.rfind(prefixM, 0) == 0 || tensor.rfind(prefixV, 0) == 0; }
+bool isMoment(const std::string &tensor) {
+  for (const char *prefix : {prefixM, prefixV, prefixEma})
+    if (tensor.rfind(prefix, 0) == 0)
+      return true;
+  return false;
+}
 
 // Lists everything wrong, up to a screenful.
-Status checkNames(const SafetensorsFile &file, const std::vector<Entry> &entries, bool withMoments) {
+// What the file has beside the entries is a complaint too, but for moments where they are not wanted, and for anything
+// where `anyOthers`.
+Status checkNames(const SafetensorsFile &file, const std::vector<Entry> &entries, bool withMoments,
+                  bool anyOthers = false) {
   std::vector<std::string> complaints;
   std::map<std::string, const Entry *> expected;
   for (const Entry &entry : entries) {
@@ -116,7 +133,7 @@ Status checkNames(const SafetensorsFile &file, const std::vector<Entry> &entries
                            shapeText(entry.variable->shape));
   }
   for (const TensorView &tensor : file.tensors())
-    if (!expected.count(tensor.name) && (withMoments || !isMoment(tensor.name)))
+    if (!anyOthers && !expected.count(tensor.name) && (withMoments || !isMoment(tensor.name)))
       complaints.push_back("unexpected '" + tensor.name + "'");
   if (complaints.empty())
     return Status::ok();
@@ -129,12 +146,23 @@ Status checkNames(const SafetensorsFile &file, const std::vector<Entry> &entries
   return Status::error(Code::Incompatible, text);
 }
 
-Result<CheckpointInfo> load(const std::string &path, State &state, bool withMoments) {
+Result<CheckpointInfo> load(const std::string &path, State &state, bool withMoments, bool averaged) {
   return guarded([&]() -> Result<CheckpointInfo> {
     MOTLEY_ASSIGN(std::unique_ptr<SafetensorsFile> file, SafetensorsFile::open(path));
     MOTLEY_ASSIGN(CheckpointInfo info, readInfo(*file));
     std::vector<Entry> entries = entriesOf(state, withMoments);
     MOTLEY_RETURN_IF_ERROR(checkNames(*file, entries, withMoments));
+    if (averaged) {
+      bool found = false;
+      for (Entry &entry : entries)
+        if (file->find(prefixEma + entry.tensor)) {
+          entry.tensor = prefixEma + entry.tensor;
+          found = true;
+        }
+      if (!found)
+        return Status::error(Code::NotFound, path + ": holds no averages; train with ema, or load the parameters");
+      MOTLEY_RETURN_IF_ERROR(checkNames(*file, entries, false, averaged));
+    }
     std::vector<const float *> data;
     for (const Entry &entry : entries) {
       MOTLEY_ASSIGN(const TensorView *tensor, file->require(entry.tensor, "F32"));
@@ -143,6 +171,8 @@ Result<CheckpointInfo> load(const std::string &path, State &state, bool withMome
     for (size_t i = 0; i < entries.size(); ++i)
       MOTLEY_RETURN_IF_ERROR(
           state.write(entries[i].variable->name, entries[i].slot, data[i], entries[i].variable->elements));
+    if (!withMoments)
+      state.startAverages();
     return info;
   });
 }
@@ -176,12 +206,8 @@ Result<std::string> saveCheckpoint(const std::string &directory, const State &st
       };
       tensors.push_back({entry.tensor, "F32", entry.variable->shape, fill});
     }
-    std::map<std::string, std::string> metadata = {{"motley", "1"},         {"step", std::to_string(info.step)},
-                                                   {"data", info.data},     {"seed", std::to_string(info.seed)},
-                                                   {"config", info.config}, {"sha256", std::string(64, '0')}};
-    metadata["metadata_sha256"] = metadataDigest(metadata);
     std::string path = checkpointPath(directory, info.step);
-    MOTLEY_RETURN_IF_ERROR(writeSafetensors(path, tensors, metadata));
+    MOTLEY_RETURN_IF_ERROR(writeSafetensors(path, tensors, metadataOf(info)));
     MOTLEY_RETURN_IF_ERROR(
         writeText(joinPath(directory, "latest"), std::filesystem::path(path).filename().string() + "\n"));
     if (keep > 0)
@@ -190,9 +216,22 @@ Result<std::string> saveCheckpoint(const std::string &directory, const State &st
   });
 }
 
-Result<CheckpointInfo> loadCheckpoint(const std::string &path, State &state) { return load(path, state, true); }
+Result<CheckpointInfo> loadCheckpoint(const std::string &path, State &state) { return load(path, state, true, false); }
 
-Result<CheckpointInfo> loadParameters(const std::string &path, State &state) { return load(path, state, false); }
+Result<CheckpointInfo> loadParameters(const std::string &path, State &state, bool averaged) {
+  return load(path, state, false, averaged);
+}
+
+Result<CheckpointInfo> readCheckpointInfo(const std::string &path) {
+  return guarded([&]() -> Result<CheckpointInfo> {
+    MOTLEY_ASSIGN(std::unique_ptr<SafetensorsFile> file, SafetensorsFile::open(path));
+    return readInfo(*file);
+  });
+}
+
+Status writeParameters(const std::string &path, const std::vector<TensorSource> &tensors, const CheckpointInfo &info) {
+  return guarded([&]() -> Status { return writeSafetensors(path, tensors, metadataOf(info)); });
+}
 
 Result<std::string> latestCheckpoint(const std::string &directory) {
   return guarded([&]() -> Result<std::string> {

@@ -1,8 +1,10 @@
 // Checkpoints: one safetensors file with every variable by its own name (row-major), its Adam moments as "adam.m/NAME"
-// and "adam.v/NAME", and what else a run needs to go on bitwise. DIR/latest names the newest.
+// and "adam.v/NAME", its average as "ema/NAME" where there is one, and what else a run needs to go on bitwise.
+// DIR/latest names the newest.
 #ifndef MOTLEY_RUNTIME_CHECKPOINT_H
 #define MOTLEY_RUNTIME_CHECKPOINT_H
 
+#include "runtime/safetensors.h"
 #include "runtime/state.h"
 #include "runtime/status.h"
 
@@ -29,8 +31,16 @@ Result<std::string> saveCheckpoint(const std::string &directory, const State &st
 /// and shape; the message lists each one that is missing, unexpected or mis-shaped.
 Result<CheckpointInfo> loadCheckpoint(const std::string &path, State &state);
 
-/// Loads parameters alone: for evaluation, generation and fine-tuning. Moments in the file are not needed.
-Result<CheckpointInfo> loadParameters(const std::string &path, State &state);
+/// Loads parameters alone: for evaluation, generation and fine-tuning. Moments in the file are not needed. With
+/// `averaged`, a parameter takes its average where the file has one; a file without any is an error. The state's own
+/// averages begin at the parameters.
+Result<CheckpointInfo> loadParameters(const std::string &path, State &state, bool averaged = false);
+
+/// What a checkpoint says beside its tensors, once it is found to be sound.
+Result<CheckpointInfo> readCheckpointInfo(const std::string &path);
+
+/// Writes parameters that no State holds as a checkpoint without moments, as fine-tuning takes them up.
+Status writeParameters(const std::string &path, const std::vector<TensorSource> &tensors, const CheckpointInfo &info);
 
 /// The path of the checkpoint that DIR/latest names.
 Result<std::string> latestCheckpoint(const std::string &directory);

@@ -6,6 +6,7 @@
 #ifndef MOTLEY_RUNTIME_DATA_H
 #define MOTLEY_RUNTIME_DATA_H
 
+#include "runtime/balance.h"
 #include "runtime/manifest.h"
 #include "runtime/microbatch.h"
 #include "runtime/safetensors.h"
@@ -70,12 +71,17 @@ private:
 /// longer than `rows` is cut into pieces, each a document of its own (a piece's last token keeps its target, which is
 /// the next piece's first). Every token comes once per epoch. A microbatch never mixes two epochs. The order depends on
 /// the seed and the epoch alone.
+///
+/// With a balance, the next document is always one of the modality that lacks most (Balance); what is plentiful is
+/// skipped, and what is scarce comes again as soon as an epoch is over: microbatches then mix epochs, `index` counts
+/// the tokens that were handed out, and next() never ends.
 class Loader {
 public:
   struct Options {
     int64_t rows = 0;
     uint64_t seed = 0;
     bool shuffle = true; ///< false: documents in file order (held-out data)
+    std::map<std::string, double> balance; ///< wished shares of tokens by modality; empty: as the data has them
   };
   static Result<Loader> create(std::shared_ptr<const Dataset> dataset, const std::string &split,
                                const Options &options);
@@ -99,12 +105,17 @@ private:
     int64_t document;
     int64_t begin;
     int64_t index;
+    int modality = 0; // that the next piece belongs to, with a balance
   };
 
   Loader() = default;
   void startEpoch(int64_t epoch);
   void refill();
+  void refill(int modality);
+  Status checkBalance();
+  std::deque<Pending>::iterator choose(int64_t room);
   int64_t remaining(const Pending &entry) const;
+  std::vector<int64_t> countPiece(const Pending &entry) const;
   void appendPiece(Microbatch &out, const Pending &entry, int64_t length, int32_t document, int32_t &spans) const;
 
   std::shared_ptr<const Dataset> dataset;
@@ -116,6 +127,7 @@ private:
   int64_t nextDocument = 0; // into permutation
   int64_t nextIndex = 0;    // stream index of the first token of nextDocument
   std::deque<Pending> pending;
+  Balance balance;
 };
 
 } // namespace motley::runtime

@@ -34,7 +34,10 @@ Result<Loader> Loader::create(std::shared_ptr<const Dataset> dataset, const std:
     auto end = dataset->special().find("end_of_document");
     if (end != dataset->special().end())
       loader.textModality = std::max(0, dataset->modalityOf(int32_t(end->second)));
+    MOTLEY_ASSIGN(loader.balance, Balance::create(options.balance, dataset->modalities()));
     loader.startEpoch(0);
+    if (loader.balance.isOn())
+      MOTLEY_RETURN_IF_ERROR(loader.checkBalance());
     return loader;
   });
 }
@@ -42,8 +45,10 @@ Result<Loader> Loader::create(std::shared_ptr<const Dataset> dataset, const std:
 void Loader::startEpoch(int64_t epoch) {
   theEpoch = epoch;
   nextDocument = 0;
-  nextIndex = 0;
-  pending.clear();
+  if (!balance.isOn()) {
+    nextIndex = 0;
+    pending.clear();
+  }
   permutation.resize(size_t(split->numDocuments));
   std::iota(permutation.begin(), permutation.end(), int64_t(0));
   if (!options.shuffle)
@@ -56,7 +61,12 @@ void Loader::startEpoch(int64_t epoch) {
   }
 }
 
-void Loader::rewind() { startEpoch(0); }
+void Loader::rewind() {
+  pending.clear();
+  nextIndex = 0;
+  balance.restore(std::vector<int64_t>(balance.counts().size()));
+  startEpoch(0);
+}
 
 int64_t Loader::remaining(const Pending &entry) const {
   return split->documentOffsets[entry.document + 1] - split->documentOffsets[entry.document] - entry.begin;
@@ -70,6 +80,60 @@ void Loader::refill() {
     if (remaining(entry) > 0)
       pending.push_back(entry);
   }
+}
+
+std::vector<int64_t> Loader::countPiece(const Pending &entry) const {
+  std::vector<int64_t> counts(dataset->modalities().size());
+  const int32_t *tokens = split->tokens + split->documentOffsets[entry.document] + entry.begin;
+  for (int64_t i = 0, length = std::min(remaining(entry), options.rows); i < length; ++i)
+    ++counts[size_t(dataset->modalityOf(tokens[i]))];
+  return counts;
+}
+
+/// Until a document of the modality is pending. Of a modality that has enough pending, documents are skipped.
+void Loader::refill(int modality) {
+  std::vector<size_t> waiting(dataset->modalities().size());
+  for (const Pending &entry : pending)
+    ++waiting[size_t(entry.modality)];
+  while (waiting[size_t(modality)] == 0) {
+    if (nextDocument == split->numDocuments)
+      startEpoch(theEpoch + 1);
+    Pending entry{permutation[size_t(nextDocument++)], 0, 0};
+    if (remaining(entry) == 0)
+      continue;
+    entry.modality = balance.classify(countPiece(entry));
+    if (waiting[size_t(entry.modality)] == maxPending)
+      continue;
+    pending.push_back(entry);
+    ++waiting[size_t(entry.modality)];
+  }
+}
+
+/// A modality without a document of its own could never have its share.
+Status Loader::checkBalance() {
+  std::vector<bool> found(dataset->modalities().size());
+  for (int64_t document = 0; document < split->numDocuments; ++document)
+    if (Pending entry{document, 0, 0}; remaining(entry) > 0)
+      found[size_t(balance.classify(countPiece(entry)))] = true;
+  for (size_t i = 0; i < found.size(); ++i)
+    if (!found[i])
+      return Status::error(Code::InvalidArgument,
+                           split->path + ": no document has as much of '" + dataset->modalities()[i].name +
+                               "' as the balance wishes; ask for less of it");
+  return Status::ok();
+}
+
+/// The pending document that comes next into `room` rows; the end where none fits.
+std::deque<Loader::Pending>::iterator Loader::choose(int64_t room) {
+  auto fits = [&](const Pending &entry) { return std::min(remaining(entry), options.rows) <= room; };
+  if (!balance.isOn()) {
+    refill();
+    return std::find_if(pending.begin(), pending.end(), fits);
+  }
+  int wanted = balance.mostLacking();
+  refill(wanted);
+  return std::find_if(pending.begin(), pending.end(),
+                      [&](const Pending &entry) { return entry.modality == wanted && fits(entry); });
 }
 
 void Loader::appendPiece(Microbatch &out, const Pending &entry, int64_t length, int32_t document,
@@ -105,18 +169,22 @@ bool Loader::nextInEpoch(Microbatch &out) {
   out.reset(options.rows);
   int32_t documents = 0, spans = 0; // so far in the microbatch
   while (out.live < options.rows) {
-    refill();
-    int64_t room = options.rows - out.live;
-    auto fits = std::find_if(pending.begin(), pending.end(),
-                             [&](const Pending &entry) { return std::min(remaining(entry), options.rows) <= room; });
+    auto fits = choose(options.rows - out.live);
     if (fits == pending.end())
       break;
     int64_t length = std::min(remaining(*fits), options.rows);
+    if (balance.isOn()) {
+      balance.add(countPiece(*fits));
+      fits->index = nextIndex;
+      nextIndex += length;
+    }
     appendPiece(out, *fits, length, documents++, spans);
     fits->begin += length;
     fits->index += length;
     if (remaining(*fits) == 0)
       pending.erase(fits);
+    else if (balance.isOn())
+      fits->modality = balance.classify(countPiece(*fits));
   }
   return out.live > 0;
 }
@@ -136,6 +204,10 @@ std::string Loader::state() const {
   nlohmann::json state = {{"dataset", dataset->checksum()}, {"split", split->name},    {"seed", options.seed},
                           {"shuffle", options.shuffle},     {"rows", options.rows},    {"epoch", theEpoch},
                           {"next_document", nextDocument},  {"next_index", nextIndex}, {"pending", waiting}};
+  if (balance.isOn()) {
+    state["balance"] = options.balance;
+    state["counts"] = balance.counts();
+  }
   return state.dump();
 }
 
@@ -155,6 +227,8 @@ Status Loader::restore(const std::string &text) {
     MOTLEY_RETURN_IF_ERROR(expect("seed", options.seed));
     MOTLEY_RETURN_IF_ERROR(expect("shuffle", options.shuffle));
     MOTLEY_RETURN_IF_ERROR(expect("rows", options.rows));
+    if (balance.isOn() || root.has("balance"))
+      MOTLEY_RETURN_IF_ERROR(expect("balance", options.balance));
     int64_t epoch = 0, nextInOrder = 0, index = 0;
     MOTLEY_RETURN_IF_ERROR(readKey(root, "epoch", epoch));
     MOTLEY_RETURN_IF_ERROR(readKey(root, "next_document", nextInOrder));
@@ -173,6 +247,17 @@ Status Loader::restore(const std::string &text) {
     if (epoch < 0 || nextInOrder < 0 || nextInOrder > split->numDocuments || index < 0)
       return root.error("says epoch " + std::to_string(epoch) + ", document " + std::to_string(nextInOrder) +
                         ", index " + std::to_string(index) + ", which is outside the split");
+    std::vector<int64_t> counts;
+    if (balance.isOn()) {
+      MOTLEY_ASSIGN(JsonCursor at, root.at("counts"));
+      MOTLEY_ASSIGN(counts, at.integers());
+      if (counts.size() != balance.counts().size() ||
+          std::any_of(counts.begin(), counts.end(), [](int64_t count) { return count < 0; }))
+        return at.error("is " + at.json().dump() + ", expected a number of tokens for each modality");
+      for (Pending &entry : restored)
+        entry.modality = balance.classify(countPiece(entry));
+    }
+    balance.restore(counts);
     startEpoch(epoch);
     nextDocument = nextInOrder;
     nextIndex = index;

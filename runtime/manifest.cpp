@@ -17,6 +17,13 @@ int64_t Manifest::vocabulary() const {
   return end;
 }
 
+size_t Manifest::phaseOf(int64_t step) const {
+  size_t phase = 0;
+  while (phase + 1 < phases.size() && step > phases[phase].until)
+    ++phase;
+  return phase;
+}
+
 int Manifest::findFunction(const std::string &name) const {
   for (size_t i = 0; i < functions.size(); ++i)
     if (functions[i].name == name)
@@ -281,7 +288,36 @@ Status readTrain(const JsonCursor &root, TrainSettings &out) {
   MOTLEY_RETURN_IF_ERROR(readKey(at, "beta2", out.beta2));
   MOTLEY_RETURN_IF_ERROR(readKey(at, "epsilon", out.epsilon));
   MOTLEY_RETURN_IF_ERROR(readKey(at, "weight_decay", out.weightDecay));
+  if (at.has("ema"))
+    MOTLEY_RETURN_IF_ERROR(readKey(at, "ema", out.ema));
   return readKey(at, "clip", out.clip);
+}
+
+Status readPhases(const JsonCursor &root, Manifest &out) {
+  if (!root.has("phases")) {
+    if (root.has("train"))
+      out.phases.push_back({});
+    return Status::ok();
+  }
+  MOTLEY_ASSIGN(JsonCursor list, root.at("phases"));
+  MOTLEY_ASSIGN(auto entries, list.elements());
+  for (const JsonCursor &entry : entries) {
+    Phase phase;
+    if (entry.has("until"))
+      MOTLEY_RETURN_IF_ERROR(readNonNegative(entry, "until", phase.until));
+    MOTLEY_RETURN_IF_ERROR(readKey(entry, "rate", phase.rate));
+    MOTLEY_RETURN_IF_ERROR(readKey(entry, "eval", phase.eval));
+    MOTLEY_RETURN_IF_ERROR(readKey(entry, "accumulate", phase.accumulate));
+    MOTLEY_RETURN_IF_ERROR(readKey(entry, "update", phase.update));
+    int64_t before = out.phases.empty() ? 0 : out.phases.back().until;
+    if ((!out.phases.empty() && before == 0) || (phase.until != 0 && phase.until <= before))
+      return entry.error("lasts until step " + std::to_string(phase.until) + ", but the phase before it until step " +
+                         std::to_string(before));
+    out.phases.push_back(phase);
+  }
+  if (out.phases.empty())
+    return list.error("is empty, expected at least one phase");
+  return Status::ok();
 }
 
 } // namespace
@@ -301,6 +337,7 @@ Result<Manifest> parseManifest(std::string_view json, const std::string &origin)
     MOTLEY_RETURN_IF_ERROR(readNonNegative(root, "rows", out.rows));
     MOTLEY_RETURN_IF_ERROR(readModalities(root, out));
     MOTLEY_RETURN_IF_ERROR(readTrain(root, out.train));
+    MOTLEY_RETURN_IF_ERROR(readPhases(root, out));
     MOTLEY_RETURN_IF_ERROR(readKey(root, "losses", out.losses));
     MOTLEY_RETURN_IF_ERROR(readState(root, out));
     MOTLEY_RETURN_IF_ERROR(readFunctions(root, out));

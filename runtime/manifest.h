@@ -36,7 +36,7 @@ struct BankMember {
 /// its one member is a table, [V, D] itself.
 struct StateBank {
   std::string name;
-  std::vector<std::string> slots; ///< "param", "grad", "m", "v", ...
+  std::vector<std::string> slots; ///< "param", "grad", "m", "v", "ema"
   DType dtype = DType::F32;
   Shape shape;
   std::vector<BankMember> members;
@@ -79,6 +79,16 @@ struct KernelDesc {
 /// The optimiser's settings, for reports; the numbers are compiled into `update`.
 struct TrainSettings {
   double beta1 = 0, beta2 = 0, epsilon = 0, weightDecay = 0, clip = 0;
+  double ema = 0; ///< 0: there are no averages
+};
+
+/// A part of a run and the functions that it calls. Phases follow each other.
+struct Phase {
+  int64_t until = 0; ///< its last step; 0, of the last phase alone: it does not end
+  double rate = 1;   ///< a factor of the learning rate
+  std::string eval = "eval";
+  std::string accumulate = "accumulate";
+  std::string update = "update";
 };
 
 struct Manifest {
@@ -86,6 +96,7 @@ struct Manifest {
   int64_t rows = 0;
   std::vector<Modality> modalities;
   TrainSettings train;
+  std::vector<Phase> phases; ///< at least one where the module can be trained
   std::vector<std::string> losses;
   std::vector<StateBank> state;
   std::vector<FunctionDesc> functions;
@@ -94,6 +105,8 @@ struct Manifest {
 
   /// One past the last token id of any modality.
   int64_t vocabulary() const;
+  /// Index into `phases` of a step, which counts from 1; of the last one beyond the end.
+  size_t phaseOf(int64_t step) const;
   /// Index into `functions`, or -1.
   int findFunction(const std::string &name) const;
   /// Index into `state`, or -1.

@@ -31,6 +31,36 @@ Status Schedule::check() const {
   return Status::ok();
 }
 
+double Coefficient::at(int64_t step) const {
+  size_t next = 0;
+  while (next < points.size() && points[next].first <= step)
+    ++next;
+  if (next == 0)
+    return points.front().second;
+  const auto &[from, before] = points[next - 1];
+  if (next == points.size())
+    return before;
+  const auto &[to, after] = points[next];
+  return before + (after - before) * (double(step - from) / double(to - from));
+}
+
+Status Coefficient::check() const {
+  auto invalid = [&](const std::string &what) {
+    return Status::error(Code::InvalidArgument, "coefficient '" + name + "' " + what);
+  };
+  if (points.empty())
+    return invalid("has no value");
+  for (size_t i = 0; i < points.size(); ++i) {
+    if (!std::isfinite(points[i].second))
+      return invalid("is " + std::to_string(points[i].second) + " at step " + std::to_string(points[i].first) +
+                     ", expected a finite value");
+    if (points[i].first < 0 || (i > 0 && points[i].first <= points[i - 1].first))
+      return invalid("has the step " + std::to_string(points[i].first) + " as its point " + std::to_string(i) +
+                     "; steps must ascend from 0");
+  }
+  return Status::ok();
+}
+
 static constexpr const char *kindNames[] = {"constant", "cosine", "linear"};
 
 const char *scheduleKindName(Schedule::Kind kind) { return kindNames[int(kind)]; }

@@ -1,4 +1,4 @@
-// Learning rate over the steps of a run.
+// Learning rate and coefficients over the steps of a run.
 #ifndef MOTLEY_RUNTIME_SCHEDULE_H
 #define MOTLEY_RUNTIME_SCHEDULE_H
 
@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace motley::runtime {
 
@@ -22,6 +24,15 @@ struct Schedule {
 
   /// For steps 1, 2, ...
   double learningRate(int64_t step) const;
+  Status check() const;
+};
+
+/// A coefficient of a loss by step: linear between its points, constant before the first and behind the last.
+struct Coefficient {
+  std::string name;
+  std::vector<std::pair<int64_t, double>> points; ///< step, value
+
+  double at(int64_t step) const;
   Status check() const;
 };
 

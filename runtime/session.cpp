@@ -193,8 +193,13 @@ Result<std::vector<Output>> Session::run(const std::string &name, const std::vec
         MOTLEY_RETURN_IF_ERROR(bindField(buffer, fields, live, own));
       if (buffer.kind == BufferKind::Arena)
         own = arena.data();
-      if (buffer.kind == BufferKind::State)
-        own = theState.buffer(manifest().findBank(buffer.name), buffer.slot);
+      if (buffer.kind == BufferKind::State) {
+        int bank = manifest().findBank(buffer.name);
+        own = theState.buffer(bank, buffer.slot);
+        if (averaged && buffer.slot == slotParam)
+          if (void *average = theState.buffer(bank, slotEma))
+            own = average;
+      }
       buffers.push_back(own);
     }
     if (poison)
@@ -228,6 +233,14 @@ Result<std::vector<Output>> Session::run(const std::string &function, const Micr
 
 Result<std::vector<Output>> Session::run(const std::string &function, const Scalars &scalars) {
   return guarded([&] { return run(function, std::vector<FieldArgument>(), 0, scalars); });
+}
+
+Status Session::initialise(uint64_t seed) {
+  Result<std::vector<Output>> done = run("init", {{"seed", int64_t(seed)}});
+  if (!done)
+    return done.status();
+  theState.startAverages();
+  return Status::ok();
 }
 
 int64_t Session::memoryBytes() const {

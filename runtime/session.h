@@ -43,6 +43,12 @@ public:
   /// A function without fields.
   Result<std::vector<Output>> run(const std::string &function, const Scalars &scalars);
 
+  /// Calls `init`, and lets the averages begin at the parameters.
+  Status initialise(uint64_t seed);
+  /// Whether functions read the averages instead of the parameters where there are any: for evaluation. Nothing may be
+  /// updated meanwhile.
+  void setAveraged(bool on) { averaged = on; }
+
   const Artifact &artifact() const { return *theArtifact; }
   const Manifest &manifest() const { return theArtifact->manifest(); }
   State &state() { return theState; }
@@ -67,6 +73,7 @@ private:
   std::unique_ptr<Launcher> theLauncher;
   bool checkNan = false;
   bool poison = false;
+  bool averaged = false;
 };
 
 } // namespace motley::runtime

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace motley::runtime {
 
@@ -122,6 +123,22 @@ Status State::write(const std::string &name, const std::string &slot, const floa
     std::transform(data + from, data + from + length, packed + to, floatToBf16);
   });
   return Status::ok();
+}
+
+void State::clear(const std::string &slot) {
+  for (size_t bank = 0; bank < buffers.size(); ++bank)
+    for (size_t i = 0; i < buffers[bank].size(); ++i)
+      if (manifest->state[bank].slots[i] == slot)
+        std::memset(buffers[bank][i].data(), 0, size_t(buffers[bank][i].bytes()));
+}
+
+void State::startAverages() {
+  for (size_t bank = 0; bank < buffers.size(); ++bank)
+    if (void *average = buffer(int(bank), slotEma)) {
+      const StateBank &layout = manifest->state[bank];
+      int64_t bytes = *elementCount(layout.shape) * dtypeBytes(layout.dtype);
+      std::memcpy(average, buffer(int(bank), slotParam), size_t(bytes));
+    }
 }
 
 int64_t State::totalBytes() const {

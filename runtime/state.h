@@ -27,6 +27,8 @@ inline constexpr const char *slotParam = "param";
 inline constexpr const char *slotGrad = "grad";
 inline constexpr const char *slotM = "m";
 inline constexpr const char *slotV = "v";
+/// The average of a parameter over the steps, where the run keeps one.
+inline constexpr const char *slotEma = "ema";
 
 class State {
 public:
@@ -44,6 +46,11 @@ public:
   Result<std::vector<float>> read(const std::string &variable, const std::string &slot) const;
   /// Packs row-major fp32 into one slot of a variable; padding columns stay zero.
   Status write(const std::string &variable, const std::string &slot, const float *data, int64_t count);
+
+  /// Fills a slot of every bank that has it with zeros.
+  void clear(const std::string &slot);
+  /// Lets every average begin at its parameter.
+  void startAverages();
 
   /// The packed buffer of a bank's slot, or null.
   void *buffer(int bank, const std::string &slot) const;

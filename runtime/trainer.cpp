@@ -1,12 +1,14 @@
 #include "runtime/trainer.h"
 
+#include "runtime/random.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <limits>
+#include <set>
 
 namespace motley::runtime {
 
@@ -16,97 +18,20 @@ static double secondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// Sums over rows, by modality of the target. Weights are summed in double, in row order: the same on every machine.
-struct Trainer::Sums {
-  Sums(const Manifest &manifest, const Dataset &dataset)
-      : manifest(manifest), dataset(dataset), losses(manifest.losses.size() * manifest.modalities.size()),
-        weights(manifest.modalities.size()), targets(manifest.modalities.size()) {}
-
-  void addRows(const Microbatch &rows) {
-    tokens += rows.live;
-    for (int64_t row = 0; row < rows.live; ++row) {
-      int32_t target = rows.target[size_t(row)];
-      if (target < 0)
-        continue;
-      int modality = dataset.modalityOf(target);
-      weights[size_t(modality)] += rows.weight[size_t(row)];
-      ++targets[size_t(modality)];
-    }
-  }
-
-  Status addLosses(const std::vector<Output> &outputs) {
-    for (const Output &output : outputs) {
-      if (output.name != "loss_sums")
-        continue;
-      for (size_t i = 0; i < losses.size(); ++i)
-        losses[i] += output.values[i];
-      return Status::ok();
-    }
-    return Status::error(Code::Internal, "the call returned no 'loss_sums'");
-  }
-
-  double totalWeight() const {
-    double total = 0;
-    for (double weight : weights)
-      total += weight;
-    return total;
-  }
-
-  bool isFinite() const {
-    for (double loss : losses)
-      if (!std::isfinite(loss))
-        return false;
-    return true;
-  }
-
-  // Fills what StepReport and EvalReport share.
-  template <typename Report> void fill(Report &report) const {
-    constexpr double none = std::numeric_limits<double>::quiet_NaN();
-    size_t numModalities = weights.size();
-    double total = totalWeight();
-    report.loss = total > 0 ? 0 : none;
-    for (size_t loss = 0; loss < manifest.losses.size(); ++loss) {
-      LossReport entry;
-      entry.name = manifest.losses[loss];
-      double sum = 0;
-      for (size_t modality = 0; modality < numModalities; ++modality) {
-        double value = losses[loss * numModalities + modality];
-        sum += value;
-        entry.byModality.push_back(weights[modality] > 0 ? value / weights[modality] : none);
-      }
-      entry.mean = total > 0 ? sum / total : none;
-      report.loss += entry.mean;
-      report.losses.push_back(entry);
-    }
-    report.targetsByModality = targets;
-    report.tokens = tokens;
-  }
-
-  const Manifest &manifest;
-  const Dataset &dataset;
-  std::vector<double> losses; // [loss][modality]
-  std::vector<double> weights;
-  std::vector<int64_t> targets;
-  int64_t tokens = 0;
-};
-
-// {"ce": {"all": 2.1, "text": 2.5, "image": 1.9}}; a modality without targets is null.
-template <typename Report> static nlohmann::ordered_json lossesJson(const Report &report, const Manifest &manifest) {
-  nlohmann::ordered_json losses = nlohmann::ordered_json::object();
-  for (const LossReport &loss : report.losses) {
-    nlohmann::ordered_json entry = {{"all", loss.mean}};
-    for (size_t modality = 0; modality < loss.byModality.size(); ++modality)
-      entry[manifest.modalities[modality].name] = loss.byModality[modality];
-    losses[loss.name] = entry;
-  }
-  return losses;
+/// Scalars that training knows by itself; the others are coefficients.
+static bool isOwnScalar(const std::string &name) {
+  for (const char *own : {"live", "add", "inverse_normaliser", "seed", "step", "learning_rate"})
+    if (name == own)
+      return true;
+  return false;
 }
 
-template <typename Report> static nlohmann::ordered_json targetsJson(const Report &report, const Manifest &manifest) {
-  nlohmann::ordered_json targets = nlohmann::ordered_json::object();
-  for (size_t modality = 0; modality < report.targetsByModality.size(); ++modality)
-    targets[manifest.modalities[modality].name] = report.targetsByModality[modality];
-  return targets;
+/// Noise is keyed by the index of a token in its epoch, so each epoch has a seed of its own: a step that sees a token
+/// in two epochs draws twice.
+static int64_t noiseSeed(uint64_t seed, int64_t epoch) {
+  constexpr uint32_t siteNoise = 0x6e6f6973; // "nois"
+  PhiloxCounter word = philox4x32({uint32_t(epoch), uint32_t(epoch >> 32), 0, siteNoise}, philoxKey(seed));
+  return int64_t(uint64_t(word[1]) << 32 | word[0]);
 }
 
 Schedule Trainer::schedule() const {
@@ -114,6 +39,11 @@ Schedule Trainer::schedule() const {
 }
 
 std::string Trainer::configText() const {
+  nlohmann::ordered_json coefficients = nlohmann::ordered_json::object(), phases = nlohmann::ordered_json::array();
+  for (const Coefficient &one : config.coefficients)
+    coefficients[one.name] = one.points;
+  for (const Phase &phase : theSession->manifest().phases)
+    phases.push_back({{"until", phase.until}, {"rate", phase.rate}, {"accumulate", phase.accumulate}});
   nlohmann::ordered_json text = {{"steps", config.steps},
                                  {"schedule", scheduleKindName(config.schedule)},
                                  {"learning_rate", config.learningRate},
@@ -121,44 +51,110 @@ std::string Trainer::configText() const {
                                  {"warmup", config.warmup},
                                  {"microbatches", config.microbatches},
                                  {"seed", config.seed},
+                                 {"coefficients", coefficients},
+                                 {"balance", config.balance},
+                                 {"from", config.from},
+                                 {"phases", phases},
                                  {"dataset", dataset->name()},
                                  {"module", theSession->artifact().origin()}};
   return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Status Trainer::checkFunction(const std::string &name, const std::string &output, int64_t elements) const {
+  const Manifest &manifest = theSession->manifest();
+  auto unfit = [&](const std::string &what) {
+    return Status::error(Code::Incompatible, theSession->artifact().origin() + ": " + what);
+  };
+  int index = manifest.findFunction(name);
+  if (index < 0)
+    return unfit("has no function '" + name + "'; compile the model for training");
+  const FunctionDesc &function = manifest.functions[size_t(index)];
+  if (output.empty())
+    return Status::ok();
+  for (const BufferDesc &buffer : function.buffers)
+    if (buffer.kind == BufferKind::Output && buffer.name == output && *elementCount(buffer.shape) == elements)
+      return Status::ok();
+  return unfit("function '" + name + "' has no output '" + output + "' of the expected shape");
 }
 
 // What training needs from a module; run() checks the rest at the first call.
 Status Trainer::checkModule() const {
   const Manifest &manifest = theSession->manifest();
   int64_t numSums = int64_t(manifest.losses.size() * manifest.modalities.size());
-  for (const char *name : {"init", "eval", "accumulate", "update"}) {
-    int index = manifest.findFunction(name);
-    auto unfit = [&](const std::string &what) {
-      return Status::error(Code::Incompatible, theSession->artifact().origin() + ": " + what);
-    };
-    if (index < 0)
-      return unfit(std::string("has no function '") + name + "'; compile the model for training");
-    const FunctionDesc &function = manifest.functions[size_t(index)];
-    std::string wanted = std::string(name) == "update" ? "gradient_norm" : "loss_sums";
-    if (std::string(name) == "init")
-      continue;
-    bool found = false;
-    for (const BufferDesc &buffer : function.buffers)
-      found |= buffer.kind == BufferKind::Output && buffer.name == wanted &&
-               *elementCount(buffer.shape) == (wanted == "loss_sums" ? numSums : 1);
-    if (!found)
-      return unfit(std::string("function '") + name + "' has no output '" + wanted + "' of the expected shape");
+  MOTLEY_RETURN_IF_ERROR(checkFunction("init", "", 0));
+  if (manifest.phases.empty())
+    MOTLEY_RETURN_IF_ERROR(checkFunction("accumulate", "loss_sums", numSums));
+  for (const Phase &phase : manifest.phases) {
+    MOTLEY_RETURN_IF_ERROR(checkFunction(phase.eval, "loss_sums", numSums));
+    MOTLEY_RETURN_IF_ERROR(checkFunction(phase.accumulate, "loss_sums", numSums));
+    MOTLEY_RETURN_IF_ERROR(checkFunction(phase.update, "gradient_norm", 1));
   }
+  if (manifest.phases.empty() || (manifest.phases.back().until != 0 && config.steps > manifest.phases.back().until))
+    return Status::error(Code::InvalidArgument,
+                         manifest.phases.empty()
+                             ? theSession->artifact().origin() + ": has no phase of training; compile the model for it"
+                             : "the last phase ends with step " + std::to_string(manifest.phases.back().until) +
+                                   ", but the run has " + std::to_string(config.steps) + " steps");
+  return checkScalars();
+}
+
+// The coefficients are those that the losses take, no more and no less.
+Status Trainer::checkScalars() const {
+  const Manifest &manifest = theSession->manifest();
+  auto invalid = [](const std::string &what) { return Status::error(Code::InvalidArgument, what); };
+  std::set<std::string> given, taken;
+  for (const Coefficient &one : config.coefficients) {
+    MOTLEY_RETURN_IF_ERROR(one.check());
+    if (!given.insert(one.name).second)
+      return invalid("coefficient '" + one.name + "' is given twice");
+  }
+  for (const Phase &phase : manifest.phases)
+    for (const std::string &name : {phase.accumulate, phase.eval})
+      for (const ScalarDesc &scalar : manifest.functions[size_t(manifest.findFunction(name))].scalars)
+        if (!isOwnScalar(scalar.name))
+          taken.insert(scalar.name);
+  for (const std::string &name : taken)
+    if (!given.count(name))
+      return invalid("the model takes the coefficient '" + name + "', which is not given; say coefficients={\"" + name +
+                     "\": VALUE} in 'train'");
+  std::string known;
+  for (const std::string &name : taken)
+    known += (known.empty() ? "" : ", ") + name;
+  for (const std::string &name : given)
+    if (!taken.count(name))
+      return invalid("unknown coefficient '" + name + "'; the model takes " + (known.empty() ? "none" : known));
   return Status::ok();
 }
 
-/// A resumed run goes on with the settings that it had. A run may be made longer, and its module may lie elsewhere.
+const Phase &Trainer::phaseOf(int64_t step) const {
+  const Manifest &manifest = theSession->manifest();
+  return manifest.phases[manifest.phaseOf(step)];
+}
+
+Scalars Trainer::scalarsOf(const std::string &name, int64_t step, Scalars known) const {
+  const Manifest &manifest = theSession->manifest();
+  const FunctionDesc &function = manifest.functions[size_t(manifest.findFunction(name))];
+  Scalars scalars;
+  for (const ScalarDesc &scalar : function.scalars) {
+    auto own = known.find(scalar.name);
+    if (own != known.end())
+      scalars.insert(*own);
+    for (const Coefficient &one : config.coefficients)
+      if (one.name == scalar.name)
+        scalars[one.name] = one.at(step);
+  }
+  return scalars;
+}
+
+/// A resumed run goes on with the settings that it had. A run may be made longer, its module may lie elsewhere, and
+/// what it began from does not matter any more.
 static Status checkSameSettings(const std::string &path, const std::string &stored, const std::string &given) {
   auto before = nlohmann::json::parse(stored, nullptr, false), now = nlohmann::json::parse(given, nullptr, false);
   if (!before.is_object() || !now.is_object())
     return Status::error(Code::Corrupt, path + ": its settings are not a JSON object");
   std::string differences;
   for (const auto &[key, value] : now.items())
-    if (key != "steps" && key != "module" && before.contains(key) && before[key] != value)
+    if (key != "steps" && key != "module" && key != "from" && before.contains(key) && before[key] != value)
       differences +=
           (differences.empty() ? "" : ", ") + key + " " + before[key].dump() + " then and " + value.dump() + " now";
   if (differences.empty())
@@ -184,6 +180,23 @@ Status Trainer::resume() {
   return Status::ok();
 }
 
+Status Trainer::begin() {
+  if (!config.directory.empty() && readText(joinPath(config.directory, "latest")))
+    return Status::error(Code::InvalidArgument,
+                         "directory '" + config.directory +
+                             "' holds the checkpoints of an earlier run; resume it or choose another directory");
+  MOTLEY_RETURN_IF_ERROR(theSession->initialise(config.seed));
+  if (config.from.empty())
+    return Status::ok();
+  for (const char *slot : {slotM, slotV})
+    theSession->state().clear(slot);
+  MOTLEY_ASSIGN(CheckpointInfo info, loadParameters(config.from, theSession->state()));
+  nlohmann::json position = nlohmann::json::parse(info.data, nullptr, false);
+  if (position.is_object() && position.value("dataset", "") == dataset->checksum())
+    MOTLEY_RETURN_IF_ERROR(loader->restore(info.data).withPrefix(config.from));
+  return Status::ok();
+}
+
 Status Trainer::start() {
   auto invalid = [](const std::string &what) { return Status::error(Code::InvalidArgument, what); };
   if (config.steps < 1)
@@ -199,25 +212,20 @@ Status Trainer::start() {
   MOTLEY_RETURN_IF_ERROR(checkModule());
   const Manifest &manifest = theSession->manifest();
   MOTLEY_RETURN_IF_ERROR(dataset->checkModalities(manifest.modalities));
-  int64_t rows = manifest.functions[size_t(manifest.findFunction("accumulate"))].rows;
-  MOTLEY_ASSIGN(Loader train, Loader::create(dataset, "train", {rows, config.seed, true}));
+  int64_t rows = manifest.functions[size_t(manifest.findFunction(phaseOf(1).accumulate))].rows;
+  MOTLEY_ASSIGN(Loader train, Loader::create(dataset, "train", {rows, config.seed, true, config.balance}));
   loader = std::make_unique<Loader>(std::move(train));
   if (dataset->split("heldout")) {
-    int64_t evalRows = manifest.functions[size_t(manifest.findFunction("eval"))].rows;
-    MOTLEY_ASSIGN(Loader other, Loader::create(dataset, "heldout", {evalRows, 0, false}));
+    int64_t evalRows = manifest.functions[size_t(manifest.findFunction(phaseOf(1).eval))].rows;
+    MOTLEY_ASSIGN(Loader other, Loader::create(dataset, "heldout", {evalRows, 0, false, {}}));
     heldout = std::make_unique<Loader>(std::move(other));
   }
-  if (config.resume.empty()) {
-    if (!config.directory.empty() && readText(joinPath(config.directory, "latest")))
-      return invalid("directory '" + config.directory +
-                     "' holds the checkpoints of an earlier run; resume it or choose another directory");
-    Result<std::vector<Output>> done = theSession->run("init", {{"seed", int64_t(config.seed)}});
-    if (!done)
-      return done.status();
-  } else {
-    MOTLEY_RETURN_IF_ERROR(resume());
-  }
+  theSession->state().clear(slotGrad);
+  if (config.evalAveraged && manifest.train.ema == 0)
+    return invalid("the model keeps no averages to evaluate; say ema=0.9999 in 'train'");
+  MOTLEY_RETURN_IF_ERROR(config.resume.empty() ? begin() : resume());
   microbatches.resize(size_t(config.microbatches));
+  epochs.resize(size_t(config.microbatches));
   if (config.directory.empty())
     return Status::ok();
   MOTLEY_RETURN_IF_ERROR(makeDirectories(config.directory));
@@ -248,24 +256,34 @@ Result<StepReport> Trainer::takeStep() {
   Clock::time_point begin = Clock::now();
   StepReport report;
   report.step = stepsDone + 1;
-  Sums sums(theSession->manifest(), *dataset);
-  for (Microbatch &rows : microbatches) {
-    loader->next(rows);
-    sums.addRows(rows);
+  const Manifest &manifest = theSession->manifest();
+  const Phase &phase = phaseOf(report.step);
+  report.phase = int64_t(manifest.phaseOf(report.step));
+  if (report.step > 1 && manifest.phaseOf(report.step - 1) != manifest.phaseOf(report.step))
+    theSession->state().clear(slotGrad); // of variables that no longer train: they count in the norm as zero
+  StepSums sums(manifest, *dataset);
+  for (size_t i = 0; i < microbatches.size(); ++i) {
+    loader->next(microbatches[i]);
+    epochs[i] = loader->epoch();
+    sums.addRows(microbatches[i]);
   }
   double weight = sums.totalWeight();
   double inverseNormaliser = weight > 0 ? 1 / weight : 0;
   for (size_t i = 0; i < microbatches.size(); ++i) {
-    Scalars scalars = {{"add", int64_t(i > 0)}, {"inverse_normaliser", inverseNormaliser}};
-    MOTLEY_ASSIGN(auto outputs, theSession->run("accumulate", microbatches[i], scalars));
-    MOTLEY_RETURN_IF_ERROR(sums.addLosses(outputs));
+    Scalars scalars = scalarsOf(phase.accumulate, report.step,
+                                {{"add", int64_t(i > 0)},
+                                 {"inverse_normaliser", inverseNormaliser},
+                                 {"seed", noiseSeed(config.seed, epochs[i])},
+                                 {"step", report.step}});
+    MOTLEY_ASSIGN(auto outputs, theSession->run(phase.accumulate, microbatches[i], scalars));
+    MOTLEY_RETURN_IF_ERROR(sums.addOutputs(outputs));
     report.launches += theSession->launcher().lastLaunches();
   }
   if (!sums.isFinite())
     return diverged("the loss is not finite");
-  report.learningRate = schedule().learningRate(report.step);
+  report.learningRate = schedule().learningRate(report.step) * phase.rate;
   MOTLEY_ASSIGN(auto outputs,
-                theSession->run("update", {{"learning_rate", report.learningRate}, {"step", report.step}}));
+                theSession->run(phase.update, {{"learning_rate", report.learningRate}, {"step", report.step}}));
   report.launches += theSession->launcher().lastLaunches();
   for (const Output &output : outputs)
     if (output.name == "gradient_norm")
@@ -279,23 +297,6 @@ Result<StepReport> Trainer::takeStep() {
   return report;
 }
 
-Status Trainer::logStep(const StepReport &report) {
-  if (!log.isOpen())
-    return Status::ok();
-  const Manifest &manifest = theSession->manifest();
-  nlohmann::ordered_json line = {{"step", report.step},
-                                 {"loss", report.loss},
-                                 {"losses", lossesJson(report, manifest)},
-                                 {"targets", targetsJson(report, manifest)},
-                                 {"tokens", report.tokens},
-                                 {"gradient_norm", report.gradientNorm},
-                                 {"learning_rate", report.learningRate},
-                                 {"epoch", report.epoch},
-                                 {"seconds", report.seconds},
-                                 {"tokens_per_second", report.tokensPerSecond}};
-  return log.append(line.dump());
-}
-
 Result<StepReport> Trainer::step() {
   if (!failure.isOk())
     return failure;
@@ -305,7 +306,8 @@ Result<StepReport> Trainer::step() {
     return report;
   }
   ++stepsDone;
-  MOTLEY_RETURN_IF_ERROR(guarded([&] { return logStep(*report); }));
+  if (log.isOpen())
+    MOTLEY_RETURN_IF_ERROR(guarded([&] { return log.append(logLine(*report, theSession->manifest())); }));
   return report;
 }
 
@@ -315,29 +317,28 @@ Result<EvalReport> Trainer::evaluate() {
       return Status::error(Code::NotFound, "data set '" + dataset->directory() + "' has no split 'heldout'");
     Clock::time_point begin = Clock::now();
     const Manifest &manifest = theSession->manifest();
-    Sums sums(manifest, *dataset);
+    StepSums sums(manifest, *dataset);
     Microbatch rows;
+    const std::string &function = phaseOf(std::max<int64_t>(stepsDone, 1)).eval;
+    Scalars scalars = scalarsOf(function, stepsDone, {});
     heldout->rewind();
     for (int64_t count = 0; config.heldoutMicrobatches == 0 || count < config.heldoutMicrobatches; ++count) {
       if (!heldout->nextInEpoch(rows))
         break;
       sums.addRows(rows);
-      MOTLEY_ASSIGN(auto outputs, theSession->run("eval", rows, {}));
-      MOTLEY_RETURN_IF_ERROR(sums.addLosses(outputs));
+      theSession->setAveraged(config.evalAveraged);
+      Result<std::vector<Output>> outputs = theSession->run(function, rows, scalars);
+      theSession->setAveraged(false);
+      if (!outputs)
+        return outputs.status();
+      MOTLEY_RETURN_IF_ERROR(sums.addOutputs(*outputs));
     }
     EvalReport report;
     report.step = stepsDone;
     sums.fill(report);
     report.seconds = secondsSince(begin);
-    if (log.isOpen()) {
-      nlohmann::ordered_json heldoutJson = {{"loss", report.loss},
-                                            {"losses", lossesJson(report, manifest)},
-                                            {"targets", targetsJson(report, manifest)},
-                                            {"tokens", report.tokens},
-                                            {"seconds", report.seconds}};
-      nlohmann::ordered_json line = {{"step", report.step}, {"heldout", heldoutJson}};
-      MOTLEY_RETURN_IF_ERROR(log.append(line.dump()));
-    }
+    if (log.isOpen())
+      MOTLEY_RETURN_IF_ERROR(log.append(logLine(report, manifest, config.evalAveraged)));
     return report;
   });
 }

@@ -9,8 +9,10 @@
 #include "runtime/schedule.h"
 #include "runtime/session.h"
 #include "runtime/status.h"
+#include "runtime/step_sums.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,36 +33,12 @@ struct TrainerConfig {
   int keepCheckpoints = 3;         ///< 0: all
   std::string directory;           ///< of log and checkpoints; empty: neither is written
   std::string resume; ///< empty: a fresh run; "latest": the newest in `directory`; else a checkpoint's path
-};
-
-/// Mean of one loss over the rows with a target, weighted; NaN where there were none.
-struct LossReport {
-  std::string name;
-  double mean = 0;
-  std::vector<double> byModality; ///< by the modality of the target
-};
-
-struct StepReport {
-  int64_t step = 0; ///< from 1
-  double loss = 0;  ///< what was minimised: the sum of all losses, mean per row
-  std::vector<LossReport> losses;
-  std::vector<int64_t> targetsByModality; ///< rows with a target
-  int64_t tokens = 0;                     ///< live rows
-  double gradientNorm = 0;                ///< before clipping
-  double learningRate = 0;
-  double seconds = 0;
-  double tokensPerSecond = 0;
-  int64_t epoch = 0;    ///< of the last microbatch
-  int64_t launches = 0; ///< of all kernels
-};
-
-struct EvalReport {
-  int64_t step = 0; ///< steps done when it was taken
-  double loss = 0;
-  std::vector<LossReport> losses;
-  std::vector<int64_t> targetsByModality;
-  int64_t tokens = 0;
-  double seconds = 0;
+  /// A checkpoint that a fresh run takes its parameters from, and its position in the data where that is of this data
+  /// set; empty: initial values. Moments, averages and steps begin anew.
+  std::string from;
+  std::vector<Coefficient> coefficients; ///< exactly the scalars that the losses take
+  std::map<std::string, double> balance; ///< wished shares of tokens by modality; empty: as the data has them
+  bool evalAveraged = false;             ///< held-out losses of the averages
 };
 
 class Trainer {
@@ -89,14 +67,18 @@ public:
   bool hasHeldout() const { return heldout != nullptr; }
 
 private:
-  struct Sums;
   Trainer() = default;
   Status checkModule() const;
+  Status checkFunction(const std::string &name, const std::string &output, int64_t elements) const;
+  Status checkScalars() const;
+  Status begin();
   Status start();
   Status resume();
   Result<StepReport> takeStep();
   Status diverged(const std::string &what) const;
-  Status logStep(const StepReport &report);
+  const Phase &phaseOf(int64_t step) const;
+  /// The scalars of a function in a step: those that training knows, and the coefficients that it takes.
+  Scalars scalarsOf(const std::string &function, int64_t step, Scalars known) const;
   Schedule schedule() const;
   std::string configText() const;
 
@@ -106,6 +88,7 @@ private:
   std::unique_ptr<Loader> loader;
   std::unique_ptr<Loader> heldout;
   std::vector<Microbatch> microbatches; // reused from step to step
+  std::vector<int64_t> epochs;          // of the microbatches
   RunLog log;
   int64_t stepsDone = 0;
   Status failure; // sticky: the parameters are no longer those of step `stepsDone`

@@ -1,6 +1,8 @@
 #include "runtime/schedule.h"
 #include "support.h"
 
+#include <cmath>
+
 using namespace motley::runtime;
 
 TEST(Schedule, WarmsUpThenHolds) {
@@ -39,4 +41,24 @@ TEST(Schedule, RejectsNonsense) {
   EXPECT_ERROR((Schedule{Schedule::Kind::Cosine, 1.0, 0.0, 9, 8}).check(), InvalidArgument, "warm-up is 9");
   EXPECT_ERROR(scheduleKindFromName("cosin"), InvalidArgument, "schedule is 'cosin'");
   EXPECT_EQ(*scheduleKindFromName("linear"), Schedule::Kind::Linear);
+}
+
+TEST(Coefficient, IsLinearBetweenItsPoints) {
+  Coefficient coefficient{"balance", {{0, 0.0}, {100, 0.01}, {200, 0.5}}};
+  ASSERT_TRUE(coefficient.check().isOk());
+  EXPECT_EQ(coefficient.at(0), 0.0);
+  EXPECT_DOUBLE_EQ(coefficient.at(50), 0.005);
+  EXPECT_DOUBLE_EQ(coefficient.at(100), 0.01);
+  EXPECT_DOUBLE_EQ(coefficient.at(150), 0.255);
+  EXPECT_EQ(coefficient.at(1000), 0.5);
+  Coefficient late{"other", {{10, 2.0}}};
+  EXPECT_EQ(late.at(1), 2.0);
+  EXPECT_EQ(late.at(11), 2.0);
+}
+
+TEST(Coefficient, RefusesWhatIsNoSchedule) {
+  EXPECT_FALSE((Coefficient{"a", {}}).check().isOk());
+  EXPECT_FALSE((Coefficient{"a", {{5, 1.0}, {5, 2.0}}}).check().isOk());
+  EXPECT_FALSE((Coefficient{"a", {{-1, 1.0}}}).check().isOk());
+  EXPECT_FALSE((Coefficient{"a", {{0, std::nan("")}}}).check().isOk());
 }
