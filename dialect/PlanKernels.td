@@ -274,7 +274,7 @@ def AdamWFamily : Family<"AdamW", "adamw"> {
   let summary = "operands: param, grad, m, v, [ema,] (one type, n elements), norm 1, learning_rate f32, step i64; units: blocks of 16384 elements, cut at the ends of runs. Without runs all elements are updated, with rate 1 and weight_decay. See motley.adamw";
   let parameters = (ins "::mlir::FloatAttr":$beta1, "::mlir::FloatAttr":$beta2, "::mlir::FloatAttr":$epsilon, "::mlir::FloatAttr":$weight_decay, "::mlir::FloatAttr":$clip,
                         OptionalParameter<"::mlir::FloatAttr">:$ema, OptionalParameter<"::mlir::ArrayAttr">:$runs);
-  let assemblyFormat = "`<` `beta1` `=` $beta1 `,` `beta2` `=` $beta2 `,` `epsilon` `=` $epsilon `,` `weight_decay` `=` $weight_decay `,` `clip` `=` $clip (`,` `ema` `=` $ema^)? (`,` `runs` `=` $runs^)? `>`";
+  let assemblyFormat = "`<` `beta1` `=` $beta1 `,` `beta2` `=` $beta2 `,` `epsilon` `=` $epsilon `,` `weight_decay` `=` $weight_decay `,` `clip` `=` $clip (`ema` `=` $ema^)? (`runs` `=` $runs^)? `>`";
 }
 def InitialiseFamily : Family<"Initialise", "initialise"> {
   let summary = "operands: param of the bank, seed i64, scale f32, site i64, member i64, panel i64. Fills one variable: rows x columns, at member and panel of a matrix bank (its padding too), at member of a vector bank (rows is 1), or the whole table; units: blocks of 32 rows. site is the FNV-1a hash of the name. See motley.variable";

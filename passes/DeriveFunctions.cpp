@@ -112,7 +112,7 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
   /// The functions of one phase, those that it shares with an earlier one aside.
   LogicalResult derive(OpBuilder &b, TrainOp phase, size_t index) {
     func::FuncOp loss = lossOf(phase);
-    ArrayAttr frozen = phase.getFrozen().value_or(b.getArrayAttr({}));
+    ArrayAttr frozen = frozenIn(phase, loss);
     DictionaryAttr missed = b.getDictionaryAttr(missedSteps);
     SmallVector<Attribute> functions;
     auto make = [&](StringRef base, ArrayRef<Attribute> key, function_ref<LogicalResult(StringRef)> build) {
@@ -150,7 +150,39 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     return success();
   }
 
-  /// In the order of their declarations; tables that are looked up are known apart.
+  /// The variables that a phase does not train: those that it lists, and those that its loss does not read.
+  ArrayAttr frozenIn(TrainOp phase, func::FuncOp loss) {
+    llvm::SmallSetVector<Attribute, 8> frozen;
+    if (phase.getFrozen())
+      frozen.insert_range(*phase.getFrozen());
+    llvm::DenseSet<Attribute> read = banksOf(loss);
+    for (FlatSymbolRefAttr symbol : banks) {
+      if (read.contains(symbol))
+        continue;
+      BankOp bank = lookupBank(getOperation(), symbol);
+      for (int64_t member = 0; member < bank.getNumMembers(); ++member)
+        for (int64_t range = 0; range < bank.getNumRanges(); ++range)
+          if (VariableOp variable = bank.getVariable(member, range); !isFrozen(loss, variable))
+            frozen.insert(bank.getVariableName(member, range));
+    }
+    return ArrayAttr::get(phase.getContext(), frozen.getArrayRef());
+  }
+
+  /// The banks that a loss function reads; tables that are looked up are known apart.
+  llvm::DenseSet<Attribute> banksOf(Operation *loss) {
+    llvm::DenseSet<Attribute> used;
+    loss->walk([&](Operation *op) {
+      for (NamedAttribute attr : op->getAttrs())
+        if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue()); symbol && lookupBank(op, symbol)) {
+          used.insert(symbol);
+          if (isa<GroupedEmbeddingOp>(op))
+            tables.insert(symbol);
+        }
+    });
+    return used;
+  }
+
+  /// In the order of their declarations.
   void findTrainedBanks(ArrayRef<Operation *> losses) {
     llvm::DenseSet<Attribute> used;
     banks.clear();
@@ -159,14 +191,8 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     missedSteps = NamedAttrList();
     lastStep = 0;
     for (Operation *loss : losses)
-      loss->walk([&](Operation *op) {
-        for (NamedAttribute attr : op->getAttrs())
-          if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue()); symbol && lookupBank(op, symbol)) {
-            used.insert(symbol);
-            if (isa<GroupedEmbeddingOp>(op))
-              tables.insert(symbol);
-          }
-      });
+      for (Attribute bank : banksOf(loss))
+        used.insert(bank);
     for (BankOp bank : getOperation().getOps<BankOp>())
       if (auto symbol = FlatSymbolRefAttr::get(bank.getSymNameAttr()); used.contains(symbol))
         banks.push_back(symbol);
@@ -252,11 +278,31 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
         noise.getStepMutable().assign(step);
       }
     }
-    Value weights = (*accumulate.getOps<LossSumsOp>().begin()).getWeights();
+    LossSumsOp sums = *accumulate.getOps<LossSumsOp>().begin();
     OpBuilder inner(accumulate.getBody().front().getTerminator());
-    Value seed = ScaleOp::create(inner, loss.getLoc(), weights.getType(), weights, inverseNormaliser);
-    BackwardOp::create(inner, loss.getLoc(), losses, SmallVector<Value>(losses.size(), seed), add);
+    Value seed =
+        ScaleOp::create(inner, loss.getLoc(), sums.getWeights().getType(), sums.getWeights(), inverseNormaliser);
+    SmallVector<Value> seeds;
+    Value counted;
+    for (Value one : losses) {
+      bool isZeroWithoutTarget = one.getDefiningOp<GroupedCrossEntropyOp>() != nullptr;
+      if (!isZeroWithoutTarget && !counted)
+        counted = countOnlyTargets(inner, loss.getLoc(), seed, sums.getTargets());
+      seeds.push_back(isZeroWithoutTarget ? seed : counted);
+    }
+    BackwardOp::create(inner, loss.getLoc(), losses, seeds, add);
     return success();
+  }
+
+  /// The seed on rows with a target, 0 on the others: no sum counts them, whatever their loss and their weight.
+  static Value countOnlyTargets(OpBuilder &b, Location loc, Value seed, Value targets) {
+    auto type = cast<RankedTensorType>(seed.getType());
+    auto splat = [&](float number) -> Value {
+      return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getF32FloatAttr(number)));
+    };
+    Value number = arith::AddFOp::create(b, loc, arith::SIToFPOp::create(b, loc, type, targets), splat(1));
+    Value isCounted = arith::MinimumFOp::create(b, loc, arith::MaximumFOp::create(b, loc, number, splat(0)), splat(1));
+    return arith::MulFOp::create(b, loc, seed, isCounted);
   }
 
   LogicalResult makeUpdate(OpBuilder &b, TrainOp train, StringRef name, ArrayAttr frozen, DictionaryAttr missed) {

@@ -55,3 +55,67 @@ KERNEL_CHECK(adamw_steps) {
             }
           }
 }
+
+/// Runs of different rules in one bank, one element left out between two of them, with and without an average: each element as
+/// adamw_steps checks it, by its own rule; what no run names stays.
+KERNEL_CHECK(adamw_runs) {
+  struct Run {
+    int64_t from, to;
+    double rate, decay;
+    int64_t missed;
+  };
+  const Run runs[] = {{0, 16385, 1, 0, 0}, {16386, 16390, 0.25, 0.1, 2}, {16390, 40000, 2, 0.2, 0}};
+  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, keep = 0.75;
+  const int64_t n = 40001, step = 3;
+  for (bool hasEma : {false, true}) {
+    std::string rules;
+    for (const Run &run : runs)
+      rules += (rules.empty() ? "" : ", ") + std::string("#plan.run<") + std::to_string(run.from) + " to " +
+               std::to_string(run.to) + " rate " + number(run.rate) + " decay " + number(run.decay) + " missed " +
+               std::to_string(run.missed) + ">";
+    std::string type = memref({n});
+    std::vector<std::string> types{type, type, type, type};
+    if (hasEma)
+      types.push_back(type);
+    types.insert(types.end(), {memref({1}), "f32", "i64"});
+    std::string text = kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) + ", epsilon = " +
+                                      number(epsilon) + ", weight_decay = " + number(0.5) + ", clip = " + number(0) +
+                                      (hasEma ? " ema = " + number(keep) : "") + " runs = [" + rules + "]>",
+                                  types);
+    Buffer<float> w = check.uniforms(n), g = check.uniforms(n), m = check.uniforms(n), v = check.uniforms(n);
+    for (float &x : v)
+      x = x * x;
+    Buffer<float> ema = check.uniforms(n);
+    Buffer<float> newW = w.copy(), newM = m.copy(), newV = v.copy(), newEma = ema.copy(), norms{2.0f};
+    float rate = 0.01f;
+    constexpr int64_t units = 2 + 1 + 2;
+    if (hasEma)
+      check.run(text, {newW, g, newM, newV, newEma, norms, rate, step}, units, 1);
+    else
+      check.run(text, {newW, g, newM, newV, norms, rate, step}, units, 1);
+    for (int64_t i = 0; i < n; ++i) {
+      const Run *rule = nullptr;
+      for (const Run &run : runs)
+        if (i >= run.from && i < run.to)
+          rule = &run;
+      if (!rule) {
+        check.expectNear(newW[i], w[i], 0, "w of no run");
+        check.expectNear(newM[i], m[i], 0, "m of no run");
+        check.expectNear(newEma[i], ema[i], 0, "average of no run");
+        continue;
+      }
+      double wantM = beta1 * m[i] + (1 - beta1) * g[i], wantV = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+      double count = double(step - rule->missed), correction = 1 - std::pow(beta1, count);
+      double root = std::sqrt(wantV / (1 - std::pow(beta2, count))) + epsilon;
+      double move = wantM / correction / root + rule->decay * w[i];
+      double size = (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(g[i])) / correction / root +
+                    rule->decay * std::fabs(w[i]);
+      double wantW = w[i] - rate * rule->rate * move;
+      double tolerance = kEpsilon * (std::fabs(w[i]) + 9 * rate * rule->rate * size);
+      check.expectNear(newW[i], wantW, tolerance, "w");
+      if (hasEma)
+        check.expectNear(newEma[i], keep * ema[i] + (1 - keep) * wantW,
+                         tolerance + 3 * kEpsilon * (std::fabs(ema[i]) + std::fabs(wantW)), "average");
+    }
+  }
+}

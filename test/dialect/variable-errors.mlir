@@ -63,3 +63,15 @@ motley.variable @variable_c2_nan : tensor<8xf32> init uniform 0x7FF8000000000000
 // expected-error @below {{custom op 'motley.variable' expected ::mlir::motley::Init to be one of: constant, normal, uniform}}
 // expected-error @below {{custom op 'motley.variable' failed to parse InitAttr parameter 'value' which is to be a `::mlir::motley::Init`}}
 motley.variable @variable_init : tensor<8xf32> init zeros 0.0
+
+// -----
+
+// Tests that a rate is not negative.
+// expected-error @below {{'motley.variable' op needs a finite rate that is not negative, got -1.000000e+00}}
+motley.variable @variable_c3 : tensor<8xf32> init constant 0.0 rate -1.0
+
+// -----
+
+// Tests that decay is a number.
+// expected-error @below {{'motley.variable' op needs a finite decay that is not negative, got nan}}
+motley.variable @variable_c3_decay : tensor<8xf32> init constant 0.0 rate 0.0 decay 0x7FF8000000000000

@@ -15,6 +15,7 @@ motley.variable @image.v : tensor<32x32xf32> init normal 0.02
 EXAMPLE
 // -----
 // motley.train
+motley.variable @embed : tensor<128x32xf32> init normal 0.02
 func.func private @loss(tensor<64xi32> {motley.field = #motley.field<token>}, tensor<64xi32> {motley.field = #motley.field<target>}, i32 {motley.field = #motley.field<live>}) -> (tensor<64xf32> {motley.loss = "ce"}, tensor<64xf32> {motley.loss = "z"})
 EXAMPLE
 // -----

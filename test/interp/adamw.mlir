@@ -1,6 +1,7 @@
 // RUN: motley-interp %s --function update --arg '0.5 : f32' --arg '1 : i64' --print param,m,v --set 'param @w = dense<[[1.0, 2.0]]> : tensor<1x2xf32>' --set 'grad @w = dense<[[3.0, 4.0]]> : tensor<1x2xf32>' --set 'grad @b = dense<12.0> : tensor<1xf32>' | FileCheck %s --check-prefix=CLIPPED
 // RUN: motley-interp %s --function update --arg '0.5 : f32' --arg '2 : i64' --print param,m,v --set 'param @w = dense<[[1.0, 2.0]]> : tensor<1x2xf32>' --set 'grad @w = dense<[[0.3, 0.4]]> : tensor<1x2xf64>' --set 'm @w = dense<1.0> : tensor<1x2xf32>' --set 'v @w = dense<1.0> : tensor<1x2xf32>' | FileCheck %s --check-prefix=SECOND
 
+
 motley.variable @w : tensor<1x2xf32> init constant 0.0
 motley.variable @b : tensor<1xf32> init constant 0.0
 motley.bank @bank.w [[@w]]

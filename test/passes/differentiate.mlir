@@ -104,3 +104,53 @@ func.func @no_derivative_inside(%x: tensor<32x16xf32>, %live: i32, %add: i1) {
   motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
   return
 }
+
+// -----
+
+motley.modality @text ids 0 to 40
+motley.variable @low : tensor<16x16xf32> init normal 0.02 rate 0.0
+motley.bank @bank.low [[@low]]
+motley.variable @gain.text : tensor<16xf32> init constant 1.0
+motley.variable @gain.image : tensor<16xf32> init constant 1.0
+motley.bank @bank.gain [[@gain.text], [@gain.image]]
+motley.variable @a.text : tensor<16x16xf32> init normal 0.02
+motley.variable @b.text : tensor<16x16xf32> init normal 0.02
+motley.variable @a.image : tensor<16x16xf32> init normal 0.02 rate 0.0
+motley.variable @b.image : tensor<16x16xf32> init normal 0.02
+motley.bank @bank.ab [[@a.text, @b.text], [@a.image, @b.image]]
+
+// Tests freezing: a member gets no gradient where its variable is frozen, so two ranges of different members are two products; a
+// frozen layer passes the cotangent on; nothing is differentiated below the lowest variable that trains.
+// CHECK-LABEL: func.func @frozen
+func.func @frozen(%x: tensor<32x16xf32>, %m: tensor<32xi32>, %d: tensor<32xf32>, %live: i32, %add: i1) attributes {motley.frozen = [@b.text, @gain.text]} {
+  %g = motley.group_by %m live %live : (tensor<32xi32>, i32) -> !motley.groups<2, 32>
+  %0 = motley.grouped_matmul @bank.low ranges [0] map [0, 0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> tensor<32x16xf32>
+  // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.ab ranges [0, 1] map [0, 1]
+  %a, %b = motley.grouped_matmul @bank.ab ranges [0, 1] map [0, 1] (%0) by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> (tensor<32x16xf32>, tensor<32x16xf32>)
+  %p = arith.mulf %a, %b : tensor<32x16xf32>
+  %y, %s = motley.grouped_norm rms %p gain @bank.gain map [0, 1] by %g {epsilon = 1.0e-5 : f64} : (tensor<32x16xf32>, !motley.groups<2, 32>) -> (tensor<32x16xf32>, tensor<32x1xf32>)
+  %l = motley.row_sum %y : tensor<32x16xf32> -> tensor<32xf32>
+  motley.backward (%l) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  // CHECK: motley.grouped_norm_backward
+  // CHECK: motley.grouped_outer {{.*}} into @bank.ab ranges [0] map [0, -1]
+  // CHECK: motley.grouped_outer {{.*}} into @bank.ab ranges [1] map [-1, 1]
+  // CHECK-NOT: motley.grouped_matmul transposed
+  // CHECK-NOT: motley.grouped_outer
+  // CHECK: return
+  return
+}
+
+// -----
+
+motley.variable @w : tensor<16x16xf32> init normal 0.02 rate 0.0
+motley.bank @bank.w [[@w]]
+
+// Tests that a loss below which nothing trains is refused.
+func.func @nothing(%x: tensor<32x16xf32>, %d: tensor<32xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %l = motley.row_sum %a : tensor<32x16xf32> -> tensor<32xf32>
+  // expected-error @+1 {{asks for gradients of losses below which no variable trains: all are frozen}}
+  motley.backward (%l) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return
+}
