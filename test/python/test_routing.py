@@ -96,7 +96,9 @@ FEATURES = {
     "gumbel": routed(noise=nn.Gumbel(0.5)),
     "gaussian": routed(noise=nn.Gaussian(0.1), route=nn.TopK(1)),
     "jitter": routed(noise=nn.Jitter(0.01), route=nn.TopK(1)),
-    "losses": routed(losses=dict(balance=0.01, importance=0.1, router_z=1e-3, entropy=-0.1, l1=1e-4)),
+    "losses": routed(
+        losses=dict(balance=0.01, importance=0.1, router_z=1e-3, entropy=0.1, global_entropy=-0.1, l1=1e-4)
+    ),
     "scheduled": routed(losses=dict(balance=nn.Scheduled("balance"))),
     "own-router": lambda: nn.MoE(expert(), 4, router=Tower()),
     "widths": lambda: nn.MoE([expert(), nn.SwiGLU(WIDTH, 40), nn.Linear(WIDTH, WIDTH, bias=True), nn.Null()]),

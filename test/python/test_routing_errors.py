@@ -133,7 +133,8 @@ CASES = {
     "unknown-loss": (
         "nn.MoE(ffn, 4, losses=dict(balances=1.0))",
         MADE,
-        "unknown loss of a router 'balances'; expected some of balance, importance, router_z, entropy, l1",
+        "unknown loss of a router 'balances'; expected some of balance, importance, router_z, entropy, "
+        "global_entropy, l1",
     ),
     "coefficient": (
         "nn.MoE(ffn, 4, losses=dict(balance='a'))",

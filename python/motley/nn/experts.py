@@ -67,8 +67,8 @@ class MoE(Module):
     per_document : bool
         Scores are averaged over each document: its rows choose together.
     losses : mapping of str to float or Scheduled, optional
-        Coefficients of "balance", "importance", "router_z", "entropy", "l1"; see `motley.nn.router_losses`. They reach
-        the loss through `Tokens.losses`, summed over the modules.
+        Coefficients of "balance", "importance", "router_z", "entropy", "global_entropy", "l1"; see
+        `motley.nn.router_losses`. They reach the loss through `Tokens.losses`, summed over the modules.
     width : int, optional
         Of the router's input, where the expert does not say.
 

@@ -42,6 +42,16 @@ def exp(x: Tensor) -> Tensor:
     return _elementwise("math.exp", "exp", x)
 
 
+def log(x: Tensor) -> Tensor:
+    """The natural logarithm of each element."""
+    return _elementwise("math.log", "log", x)
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """The square root of each element."""
+    return _elementwise("math.sqrt", "sqrt", x)
+
+
 def tanh(x: Tensor) -> Tensor:
     """The hyperbolic tangent of each element."""
     return _elementwise("math.tanh", "tanh", x)

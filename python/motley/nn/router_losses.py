@@ -7,7 +7,7 @@ from typing import Callable, Mapping
 from ..errors import Error, kind
 from ..regions import Coefficient, Scheduled
 from ..tensor import Tensor
-from .functional import as_floats, log_sum_exp, mean_rows, row_broadcast, row_sum, softmax
+from .functional import as_floats, log, log_sum_exp, mean_rows, row_broadcast, row_sum, softmax
 
 
 def balance(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: float | None) -> Tensor:
@@ -40,13 +40,22 @@ def entropy(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: float
     return log_sum_exp(scores) - row_sum(softmax(scores) * scores)
 
 
+def global_entropy(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: float | None) -> Tensor:
+    """Entropy of the mean over the rows of that softmax: great where all experts are used (arXiv 2206.02770).
+
+    With a negative coefficient it spreads the rows, as "entropy" with a positive one decides them.
+    """
+    mean = mean_rows(softmax(scores))
+    return -row_sum(mean * log(mean + 1e-20))
+
+
 def l1(scores: Tensor, gates: Tensor, chosen: Tensor, experts_of_row: float | None) -> Tensor:
     """The sum of a row's gates: with ReLU routing it decides how many experts a row takes (arXiv 2412.14711)."""
     return row_sum(gates)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor, float | None], Tensor]] = {
-    one.__name__: one for one in (balance, importance, router_z, entropy, l1)
+    one.__name__: one for one in (balance, importance, router_z, entropy, global_entropy, l1)
 }
 
 
