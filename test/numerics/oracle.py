@@ -222,7 +222,7 @@ class Case:
             (inputs / slot).mkdir()
             for name, value in values.items():
                 np.save(inputs / slot / f"{name}.npy", np.ascontiguousarray(value))
-        for name, value in (full_rows(self.rows) if function == "loss" else self.rows).items():
+        for name, value in self.rows.items():
             np.save(inputs / "args" / f"{name}.npy", np.int32(value) if name == "live" else value)
         signature = signature_of(source.read_text(), function)
         for index, name in enumerate(signature):
@@ -242,7 +242,10 @@ class Case:
     def losses_by_row(self) -> np.ndarray:
         """Losses of level 1, [loss, live]."""
         live = self.rows["live"]
-        results = self.interpret("loss", self.folder / "level1.mlir")["results"]
+        file = self.folder / "level1.live.mlir"
+        argument = "%live: i32 {motley.field = #motley.field<live>}, "
+        file.write_text((self.folder / "level1.mlir").read_text().replace("@loss(", "@loss(" + argument, 1))
+        results = self.interpret("loss", file)["results"]
         return np.stack([one[:live] for one in results])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
@@ -336,22 +339,6 @@ class Case:
             found[one.quantity] = max(found.get(one.quantity, 0.0), one.value)
         report(found)
         return found
-
-
-def full_rows(rows: dict) -> dict:
-    """Make the dead rows live, in a document of their own and without targets: level 1 knows no dead rows."""
-    live = rows["live"]
-    dead = np.arange(len(rows["token"]) - live)
-    document = rows["document"][:live].max(initial=-1) + 1
-    content = {"token": 0, "target": -1, "modality": 0, "document": document, "span": -1, "weight": 0}
-    return {
-        name: (
-            value
-            if name == "live"
-            else np.concatenate([value[:live], (0 * dead + content.get(name, dead))]).astype(value.dtype)
-        )
-        for name, value in rows.items()
-    }
 
 
 def run(command) -> None:
