@@ -121,19 +121,20 @@ LogicalResult BankOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   if (getLayout() && types->front().getRank() != 2) /*bank_c5*/
     return emitOpError() << "has a layout, but holds vectors of type " << types->front();
-  llvm::SmallDenseSet<Attribute> seen;
-  for (Attribute member : getMembers())
-    seen.insert_range(cast<ArrayAttr>(member));
-  for (BankOp other : (*this)->getParentOfType<ModuleOp>().getOps<BankOp>()) { /*bank_c4*/
-    if (other == *this)
-      break; // the later of two reports
-    for (Attribute member : other.getMembers())
-      for (Attribute name : cast<ArrayAttr>(member))
-        if (seen.contains(name))
-          return (emitOpError() << "holds " << name << ", which @" << other.getSymName() << " holds too")
+  // The first bank checks all of them, in one walk.
+  auto banks = (*this)->getParentOfType<ModuleOp>().getOps<BankOp>();
+  if (*banks.begin() != *this)
+    return success();
+  llvm::DenseMap<Attribute, BankOp> owners;
+  for (BankOp bank : banks)
+    for (Attribute member : bank.getMembers())
+      for (Attribute name : cast<ArrayAttr>(member)) {
+        BankOp other = owners.try_emplace(name, bank).first->second;
+        if (other != bank) /*bank_c4*/
+          return (bank.emitOpError() << "holds " << name << ", which @" << other.getSymName() << " holds too")
                      .attachNote(other.getLoc())
                  << "the other bank";
-  }
+      }
   return success();
 }
 
