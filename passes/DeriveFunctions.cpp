@@ -196,16 +196,15 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     for (BankOp bank : getOperation().getOps<BankOp>())
       if (auto symbol = FlatSymbolRefAttr::get(bank.getSymNameAttr()); used.contains(symbol))
         banks.push_back(symbol);
+    llvm::DenseSet<Attribute> stored;
+    for (BankOp bank : getOperation().getOps<BankOp>())
+      for (Attribute member : bank.getMembers())
+        stored.insert_range(cast<ArrayAttr>(member));
     for (VariableOp variable : llvm::make_early_inc_range(getOperation().getOps<VariableOp>())) {
-      auto isIn = [&](BankOp bank) {
-        return llvm::any_of(bank.getMembers(), [&](Attribute member) {
-          return llvm::is_contained(cast<ArrayAttr>(member), FlatSymbolRefAttr::get(variable.getSymNameAttr()));
-        });
-      };
-      if (llvm::none_of(getOperation().getOps<BankOp>(), isIn)) {
-        variable.emitWarning() << "variable @" << variable.getSymName() << " is read by no function: it is left out";
-        variable.erase();
-      }
+      if (stored.contains(FlatSymbolRefAttr::get(variable.getSymNameAttr())))
+        continue;
+      variable.emitWarning() << "variable @" << variable.getSymName() << " is read by no function: it is left out";
+      variable.erase();
     }
   }
 
