@@ -41,18 +41,31 @@ struct Chooser {
   MLIRContext *context;
   int64_t wantedUnits;
 
-  ChoiceAttr forward(int64_t rows, ArrayRef<int64_t> columns, bool hasEpilogue) {
+  /// Rows of a product: how many at most, and in how many groups.
+  struct Rows {
+    int64_t number, numGroups;
+  };
+
+  ChoiceAttr forward(Rows rows, ArrayRef<int64_t> columns, bool hasEpilogue, Precision precision) {
     int64_t panels = hasEpilogue ? numPanels(columns.front()) : sumPanels(columns);
-    int64_t perBlock =
-        choosePanelsPerBlock(kProductBlocks, ceilDiv(rows, kForwardRowTile), panels, wantedUnits,
-                             [&](int64_t number) { return forwardColumnBlocks(columns, number, hasEpilogue); });
-    return ChoiceAttr::get(context, kForwardRowTile, perBlock);
+    int64_t rowTile = precision == Precision::bf16 ? kRoundedRowTile : kForwardRowTile;
+    return product(rows, rowTile, panels, precision,
+                   [&](int64_t number) { return forwardColumnBlocks(columns, number, hasEpilogue); });
   }
 
-  ChoiceAttr transposed(int64_t rows, int64_t columns) {
-    int64_t rowTile = std::min(rows, kTransposedRowTile);
-    int64_t perBlock = choosePanelsPerBlock(kProductBlocks, ceilDiv(rows, rowTile), numPanels(columns), wantedUnits,
-                                            [&](int64_t number) { return transposedColumnBlocks(columns, number); });
+  ChoiceAttr transposed(Rows rows, int64_t columns, Precision precision) {
+    int64_t rowTile = std::min(rows.number, precision == Precision::bf16 ? kRoundedRowTile : kTransposedRowTile);
+    return product(rows, rowTile, numPanels(columns), precision,
+                   [&](int64_t number) { return transposedColumnBlocks(columns, number); });
+  }
+
+  ChoiceAttr product(Rows rows, int64_t rowTile, int64_t panels, Precision precision,
+                     llvm::function_ref<int64_t(int64_t)> columnBlocks) {
+    bool isRounded = precision == Precision::bf16;
+    // Tiles that are longer than a group's share are as many as the groups.
+    int64_t tiles = std::max(ceilDiv(rows.number, rowTile), isRounded ? rows.numGroups : 1);
+    int64_t perBlock = choosePanelsPerBlock(isRounded ? kRoundedProductBlocks : kProductBlocks, tiles, panels,
+                                            wantedUnits, columnBlocks);
     return ChoiceAttr::get(context, rowTile, perBlock);
   }
 
@@ -66,21 +79,23 @@ struct Chooser {
 
   Attribute choose(GroupedMatmulOp op) {
     BankOp bank = lookupBank(op, op.getBankAttr());
-    int64_t rows = numRows(op.getInputs().front());
+    auto groups = cast<GroupsType>(op.getGroups().getType());
+    Rows rows = {groups.getBound(), groups.getNumGroups()};
+    Precision precision = op.getPrecision().value_or(Precision::f32);
     if (op.getTransposed())
-      return transposed(rows, bank.getRangeType(0).getDimSize(0));
-    return forward(rows, rangeColumns(bank, op.getRanges()), !op.getEpilogue().empty());
+      return transposed(rows, bank.getRangeType(0).getDimSize(0), precision);
+    return forward(rows, rangeColumns(bank, op.getRanges()), !op.getEpilogue().empty(), precision);
   }
 
   Attribute choose(GroupedOuterOp op) {
     return outer(countMembers(op.getMap()), rangeColumns(lookupBank(op, op.getBankAttr()), op.getRanges()));
   }
 
-  Attribute chooseHead(FlatSymbolRefAttr symbol, Value input, Operation *op) {
+  Attribute chooseHead(FlatSymbolRefAttr symbol, Value input, Precision precision, Operation *op) {
     RankedTensorType head = lookupBank(op, symbol).getRangeType(0);
     int64_t window = std::min(numRows(input), kHeadWindow);
-    return HeadChoiceAttr::get(context, window, forward(window, head.getDimSize(1), false),
-                               transposed(window, head.getDimSize(0)), outer(1, head.getDimSize(1)));
+    return HeadChoiceAttr::get(context, window, forward({window, 1}, head.getDimSize(1), false, precision),
+                               transposed({window, 1}, head.getDimSize(0), precision), outer(1, head.getDimSize(1)));
   }
 
   /// The choice for `op`; null for an operation that has none.
@@ -88,7 +103,7 @@ struct Chooser {
     return llvm::TypeSwitch<Operation *, Attribute>(op)
         .Case<GroupedMatmulOp, GroupedOuterOp>([&](auto typed) { return choose(typed); })
         .Case<GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp>(
-            [&](auto typed) { return chooseHead(typed.getBankAttr(), typed.getInput(), typed); })
+            [&](auto typed) { return chooseHead(typed.getBankAttr(), typed.getInput(), typed.getPrecision().value_or(Precision::f32), typed); })
         .Case<GroupedBiasOp, GroupedNormOp, GroupedNormBackwardOp, MergeGroupsOp>(
             [&](auto) { return ChoiceAttr::get(context, kForwardRowTile, 0); })
         .Case<GroupedAttentionOp, GroupedAttentionBackwardOp>(

@@ -34,6 +34,26 @@ func.func @products(%x: tensor<2048x512xf32>, %few: tensor<64x512xf32>, %add: i1
 
 // -----
 
+// Tests that products of bf16 have long tiles and wide blocks, and that a tile never spans two groups.
+
+motley.variable @a : tensor<512x1408xf32> init normal 2.0e-02
+motley.variable @b : tensor<512x1408xf32> init normal 2.0e-02
+motley.bank @bank.w [[@a], [@b]]
+// CHECK-LABEL: @rounded
+func.func @rounded(%x: tensor<2048x512xf32>, %ids: tensor<2048xi32>, %live: i32) -> (tensor<2048x1408xf32>, tensor<2048x1408xf32>, tensor<2048x512xf32>) {
+  %one = motley.group_by live %live : (i32) -> !motley.groups<1, 2048>
+  %many = motley.group_by %ids live %live : (tensor<2048xi32>, i32) -> !motley.groups<8, 2048>
+  // CHECK: grouped_matmul {{.*}}plan.choice = #plan.choice<row_tile = 512, panels_per_block = 6>
+  %y = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %one precision bf16 : (tensor<2048x512xf32>, !motley.groups<1, 2048>) -> tensor<2048x1408xf32>
+  // CHECK: grouped_matmul {{.*}}plan.choice = #plan.choice<row_tile = 512, panels_per_block = 8>
+  %z = motley.grouped_matmul @bank.w ranges [0] map [0, 1, 0, 1, 0, 1, 0, 1] (%x) by %many precision bf16 : (tensor<2048x512xf32>, !motley.groups<8, 2048>) -> tensor<2048x1408xf32>
+  // CHECK: grouped_matmul transposed {{.*}}plan.choice = #plan.choice<row_tile = 512, panels_per_block = 4>
+  %d = motley.grouped_matmul transposed @bank.w ranges [0] map [0, 1, 0, 1, 0, 1, 0, 1] (%z) by %many precision bf16 : (tensor<2048x1408xf32>, !motley.groups<8, 2048>) -> tensor<2048x512xf32>
+  return %y, %z, %d : tensor<2048x1408xf32>, tensor<2048x1408xf32>, tensor<2048x512xf32>
+}
+
+// -----
+
 // Tests that a head's window is no longer than the rows, that a choice made by hand is kept, and that elementwise operations have
 // none.
 
