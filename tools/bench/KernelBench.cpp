@@ -1,11 +1,13 @@
 // kernel-bench FILE [level] [row tile] [rows]: runs each matmul and outer kernel of a plan on random data, one thread,
-// and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured.
+// and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured: of fma,
+// or of pairs of bf16 for a kernel that rounds to them at a level that has them.
 //
-// Rows are shared out evenly among the groups. Each unit is timed by itself and the best of
+// Rows are shared out evenly among the groups; gathered rows are a random permutation. Each unit is timed by itself and the best of
 // the repeats is summed, so that other load on the machine counts little.
 #include "Peak.h"
 #include "codegen/Codegen.h"
 #include "codegen/Lowering.h"
+#include "codegen/cpu/Kernels.h"
 #include "dialect/Plan.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -13,6 +15,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <sys/mman.h>
 
@@ -84,7 +87,10 @@ private:
     int64_t numRanges = cast<plan::MatmulAttr>(kernel.getFamily()).getPanels().size();
     for (int64_t i = 0; i < numRanges; ++i)
       columns += isTransposed ? shapes[i][1] : lastShape()[1];
-    auto *list = reinterpret_cast<int32_t *>(slots[isTransposed ? numRanges + 1 : 2]);
+    int64_t tiles = isTransposed ? numRanges + 1 : 2;
+    auto *list = reinterpret_cast<int32_t *>(slots[tiles]);
+    if (cast<plan::MatmulAttr>(kernel.getFamily()).getGathered())
+      permute(tiles + 1);
     int64_t numTiles = 0;
     forEachGroup(numGroups, [&](int64_t group, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; row += settings.rowTile) {
@@ -105,15 +111,24 @@ private:
       columns += shapes[1 + i][1];
       numBlocks += llvm::divideCeil(llvm::divideCeil(shapes[1 + i][1], 32), family.getPanelsPerBlock());
     }
-    auto *offset = reinterpret_cast<int32_t *>(slots[1 + numRanges]);
+    bool isGathered = family.getGatheredInput() || family.getGatheredCotangents();
+    if (isGathered)
+      permute(1 + numRanges);
+    auto *offset = reinterpret_cast<int32_t *>(slots[1 + numRanges + isGathered]);
     offset[0] = 0;
     forEachGroup(family.getMap().size(), [&](int64_t group, int64_t, int64_t end) { offset[group + 1] = end; });
     llvm::SmallDenseSet<int64_t> members(family.getMap().begin(), family.getMap().end());
     members.erase(-1);
     numUnits = members.size() * numBlocks;
-    slots[2 + numRanges] = 1;
+    slots[2 + numRanges + isGathered] = 1;
   }
 
+  /// Operand `number` gets the rows in a random order.
+  void permute(int64_t number) {
+    auto *row = reinterpret_cast<int32_t *>(slots[number]);
+    std::iota(row, row + shapes[number][0], 0);
+    std::shuffle(row, row + shapes[number][0], std::mt19937(2));
+  }
   void setShape(ArrayRef<int64_t> rowMatrix) {
     depth = rowMatrix[1];
     liveRows = settings.rows ? std::min(settings.rows, rowMatrix[0]) : rowMatrix[0];
@@ -154,7 +169,7 @@ private:
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    llvm::errs() << "usage: kernel-bench FILE [level 0|1] [row tile] [live rows]\n";
+    llvm::errs() << "usage: kernel-bench FILE [level 0|1|2] [row tile] [live rows]\n";
     return 2;
   }
   Settings settings;
@@ -176,13 +191,14 @@ int main(int argc, char **argv) {
   }
   const motley_artifact_table *table = (*jit)->table();
   auto manifest = llvm::cantFail(llvm::json::parse(StringRef(table->manifest, table->manifest_size)));
-  double peak = measurePeak(settings.level);
+  double peaks[] = {measurePeak(settings.level, false), measurePeak(settings.level, true)};
   for (auto [i, kernel] : llvm::enumerate(module->getOps<plan::KernelOp>())) {
     if (!isa<plan::MatmulAttr, plan::OuterAttr>(kernel.getFamily()))
       continue;
     int64_t scratch = *(*manifest.getAsObject()->getArray("kernels"))[i].getAsObject()->getInteger("scratch_bytes");
     llvm::json::Object line =
-        KernelRun(kernel, settings).run(table->kernels[settings.level * table->num_kernels + i], scratch, peak);
+        KernelRun(kernel, settings).run(table->kernels[settings.level * table->num_kernels + i], scratch,
+                                          peaks[motley::codegen::roundsToBf16(kernel)]);
     llvm::outs() << llvm::json::Value(std::move(line)) << "\n";
   }
   return 0;

@@ -1,0 +1,27 @@
+// Products of bf16 operands at the sizes of a mixture of experts (width 512), for kernel-bench: one group of 2048 rows, and
+// 8 groups. Row tiles of 512.
+plan.kernel @forward_1x512 #plan.matmul<forward, panels = [0], map = [0], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x512xf32>, memref<1x16x512x32xf32>, memref<5x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @transposed_1x512 #plan.matmul<transposed, panels = [0], map = [0], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x512xf32>, memref<1x16x512x32xf32>, memref<5x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @outer_1x512 #plan.outer<panels = [0], map = [0], panels_per_block = 8 precision = bf16> [memref<2048x512xf32>, memref<2048x512xf32>, memref<2xi32>, i1, memref<1x16x512x32xf32>] access [read, read, read, read, read_write]
+plan.kernel @forward_1x1408 #plan.matmul<forward, panels = [0], map = [0], panels_per_block = 4, column_blocks = 11 precision = bf16> [memref<2048x512xf32>, memref<1x44x512x32xf32>, memref<5x3xi32>, memref<2048x1408xf32>] access [read, read, read, write]
+plan.kernel @transposed_1x1408 #plan.matmul<transposed, panels = [0], map = [0], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x1408xf32>, memref<1x44x512x32xf32>, memref<5x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @outer_1x1408 #plan.outer<panels = [0], map = [0], panels_per_block = 8 precision = bf16> [memref<2048x512xf32>, memref<2048x1408xf32>, memref<2xi32>, i1, memref<1x44x512x32xf32>] access [read, read, read, read, read_write]
+plan.kernel @forward_1x2816 #plan.matmul<forward, panels = [0], map = [0], panels_per_block = 4, column_blocks = 22 precision = bf16> [memref<2048x512xf32>, memref<1x88x512x32xf32>, memref<5x3xi32>, memref<2048x2816xf32>] access [read, read, read, write]
+plan.kernel @transposed_1x2816 #plan.matmul<transposed, panels = [0], map = [0], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x2816xf32>, memref<1x88x512x32xf32>, memref<5x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @outer_1x2816 #plan.outer<panels = [0], map = [0], panels_per_block = 8 precision = bf16> [memref<2048x512xf32>, memref<2048x2816xf32>, memref<2xi32>, i1, memref<1x88x512x32xf32>] access [read, read, read, read, read_write]
+plan.kernel @down_1 #plan.matmul<forward, panels = [0], map = [0], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x1408xf32>, memref<1x16x1408x32xf32>, memref<5x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @forward_8x512 #plan.matmul<forward, panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x512xf32>, memref<8x16x512x32xf32>, memref<12x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @transposed_8x512 #plan.matmul<transposed, panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x512xf32>, memref<8x16x512x32xf32>, memref<12x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @outer_8x512 #plan.outer<panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 8 precision = bf16> [memref<2048x512xf32>, memref<2048x512xf32>, memref<9xi32>, i1, memref<8x16x512x32xf32>] access [read, read, read, read, read_write]
+plan.kernel @forward_8x1408 #plan.matmul<forward, panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 11 precision = bf16> [memref<2048x512xf32>, memref<8x44x512x32xf32>, memref<12x3xi32>, memref<2048x1408xf32>] access [read, read, read, write]
+plan.kernel @transposed_8x1408 #plan.matmul<transposed, panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x1408xf32>, memref<8x44x512x32xf32>, memref<12x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @outer_8x1408 #plan.outer<panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 8 precision = bf16> [memref<2048x512xf32>, memref<2048x1408xf32>, memref<9xi32>, i1, memref<8x44x512x32xf32>] access [read, read, read, read, read_write]
+plan.kernel @down_8 #plan.matmul<forward, panels = [0], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 4 precision = bf16> [memref<2048x1408xf32>, memref<8x16x1408x32xf32>, memref<12x3xi32>, memref<2048x512xf32>] access [read, read, read, write]
+plan.kernel @gate_up_gathered #plan.matmul<forward, panels = [0, 44], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 4, column_blocks = 11 gathered = true precision = bf16> [memref<2048x512xf32>, memref<8x88x512x32xf32>, memref<12x3xi32>, memref<2048xi32>, memref<2048xf32>, memref<2048x1408xf32>, memref<2048x1408xf32>, memref<2048x1408xf32>] access [read, read, read, read, read, write, write, write] body {
+^bb0(%gate: f32, %up: f32, %weight: f32):
+  %s = motley.silu %gate : f32
+  %m = arith.mulf %s, %up : f32
+  %w = arith.mulf %m, %weight : f32
+  motley.yield %w, %gate, %up : f32, f32, f32
+}
+plan.kernel @outer_gathered #plan.outer<panels = [0, 44], map = [0, 1, 2, 3, 4, 5, 6, 7], panels_per_block = 8 gathered_input = true precision = bf16> [memref<2048x512xf32>, memref<2048x1408xf32>, memref<2048x1408xf32>, memref<2048xi32>, memref<9xi32>, i1, memref<8x88x512x32xf32>] access [read, read, read, read, read, read, read_write]
