@@ -1,4 +1,4 @@
-// Scalar regions of a user's own mathematics: which operations there are, and what becomes of powers.
+// Scalar regions of a user's own mathematics: which operations there are, what becomes of powers, and maps of them.
 #include "passes/ScalarMath.h"
 #include "mlir/IR/TypeUtilities.h"
 #include <cmath>
@@ -127,6 +127,48 @@ LogicalResult mlir::motley::cloneAsScalar(Operation *op, OpBuilder &b, IRMapping
                     arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::none));
   scalars.map(op->getResult(0), scalar->getResult(0));
   return success();
+}
+
+MapBuilder::MapBuilder(Operation *at) : loc(at->getLoc()), outer(at), inner(at->getContext()) {
+  inner.setInsertionPointToEnd(&region.emplaceBlock());
+}
+
+Value MapBuilder::argumentFor(Value tensor) {
+  auto known = llvm::find(inputs, tensor);
+  size_t index = known - inputs.begin();
+  if (known == inputs.end()) {
+    inputs.push_back(tensor);
+    region.front().addArgument(inner.getF32Type(), tensor.getLoc());
+  }
+  return region.front().getArgument(index);
+}
+
+Value MapBuilder::number(FloatAttr value) { return arith::ConstantOp::create(inner, loc, value); }
+
+SmallVector<Value> MapBuilder::finish(ArrayRef<Value> scalars, RankedTensorType type) {
+  SmallVector<Value> results, computed;
+  for (Value scalar : scalars) {
+    if (auto argument = dyn_cast<BlockArgument>(scalar))
+      results.push_back(inputs[argument.getArgNumber()]);
+    else if (FloatAttr value = constantNumber(scalar))
+      results.push_back(arith::ConstantOp::create(outer, loc, DenseElementsAttr::get(type, Attribute(value))));
+    else {
+      results.push_back({});
+      computed.push_back(scalar);
+    }
+  }
+  if (computed.empty())
+    return results;
+  if (inputs.empty()) // a map has one at least
+    argumentFor(arith::ConstantOp::create(outer, loc, outer.getZeroAttr(type)));
+  YieldOp::create(inner, loc, computed);
+  auto map = MapOp::create(outer, loc, SmallVector<Type>(computed.size(), type), inputs);
+  map.getBody().takeBody(region);
+  auto next = map.getResults().begin();
+  for (Value &result : results)
+    if (!result)
+      result = *next++;
+  return results;
 }
 
 /// The producer's region in front of the consumer's; its result is read by nobody else.

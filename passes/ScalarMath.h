@@ -2,6 +2,7 @@
 #ifndef MOTLEY_PASSES_SCALARMATH_H
 #define MOTLEY_PASSES_SCALARMATH_H
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
 
@@ -20,6 +21,30 @@ OperandRange scalarOperands(Operation *op);
 /// products or exp of a logarithm, fast-math flags are dropped. Its operands are in `scalars`, and so is its result
 /// then.
 LogicalResult cloneAsScalar(Operation *op, OpBuilder &builder, IRMapping &scalars);
+
+/// The region of a map under construction, and the tensors that its arguments stand for.
+class MapBuilder {
+public:
+  /// A map in front of `at`.
+  MapBuilder(Operation *at);
+
+  OpBuilder &builder() { return inner; }
+  /// The scalar of a tensor: one argument for each.
+  Value argumentFor(Value tensor);
+  Value number(FloatAttr value);
+  /// One tensor of `type` for each scalar. A scalar that is an argument or a constant needs no map.
+  SmallVector<Value> finish(ArrayRef<Value> scalars, RankedTensorType type);
+
+private:
+  Location loc;
+  OpBuilder outer, inner;
+  Region region;
+  SmallVector<Value> inputs;
+};
+
+/// Replaces a structured operation by maps, row sums and broadcasts; an error at it, or in its body, if it is none of
+/// rows.
+LogicalResult importLinalg(linalg::LinalgOp op);
 
 /// Puts maps that only one other map reads into that one.
 void fuseMaps(func::FuncOp function);
