@@ -6,6 +6,7 @@ the margin that the choices are tested with.
 
 import re
 
+import numpy as np
 import oracle
 import pytest
 from test_blocks import LIVE, ROWS, THREE, TWO, Model
@@ -47,7 +48,7 @@ class Inside(nn.Module):
 
     def forward(self, x, tokens):
         x = x + self.attn(x, tokens)
-        return x + self.norm(self.ffn(x, tokens))
+        return x + self.ffn(self.norm(x), tokens)
 
 
 BLOCKS = {
@@ -133,3 +134,21 @@ def test_absent_modality(texts, tmp_path, name):
     oracle.Case(texts[name], modalities, rows, tmp_path).check()
 
 
+
+
+@pytest.mark.parametrize("pre", [True, False])
+def test_router_gradient_through_a_norm_after_the_experts(tmp_path, pre):
+    """A norm behind the sum hides the gate of a row that one expert took: norm(g v) is norm(v), but for epsilon.
+
+    Here every row goes to exactly one expert. Behind the norm, the router's gradient is what epsilon leaves of it; it
+    agrees with finite differences all the same (test_gradients_of_the_oracle_equal_differences, moma-4t4i-post-norm).
+    """
+    model = Model(TWO, lambda width: moe(width, 3, nn.TopK(1), gate="sigmoid"), pre=pre)
+    text = oracle.trace(model, mt.Data(TWO, rows=ROWS))
+    case = oracle.Case(text, TWO, oracle.random_rows(TWO, ROWS, LIVE, seed=5), tmp_path)
+    found = case.interpret("accumulate", add=np.bool_(False), inverse_normaliser=np.float32(1))["grad"]
+    router, experts = np.abs(found["block.router"]).max(), np.abs(found["block.experts.0.down"]).max()
+    if pre:
+        assert router > 0.01 * experts
+    else:
+        assert router < 1e-3 * experts
