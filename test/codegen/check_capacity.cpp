@@ -16,10 +16,10 @@ struct Case {
   Case(Check &check, const std::vector<int64_t> &sizes, bool hasDocuments, int64_t numExperts)
       : groups(Groups::ofSizes(sizes, R)), documents(Groups::random(check, D, groups.live(), R)),
         hasDocuments(hasDocuments), numExperts(numExperts), index(R) {
-    // Indices that agree with the order of rows in nothing, some of them negative.
+    // Indices that agree with the order of rows in nothing, some negative, some neighbours, some far apart.
     std::vector<int32_t> numbers(R);
     for (int64_t r = 0; r < R; ++r)
-      numbers[r] = r < 10 ? -1000 * r - 1 : r * 7001;
+      numbers[r] = r < 10 ? -1000 * r - 1 : r % 2 ? r * 7001 : r;
     std::shuffle(numbers.begin(), numbers.end(), check.random);
     std::copy(numbers.begin(), numbers.end(), index.begin());
     scopes.resize(hasDocuments ? D : 1);
