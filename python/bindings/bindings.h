@@ -30,6 +30,7 @@ template <typename T> T check(runtime::Result<T> result) {
 }
 
 void bindArtifact(py::module_ &module);
+void bindCheckpoint(py::module_ &module);
 void bindData(py::module_ &module);
 void bindSession(py::module_ &module);
 void bindTrainer(py::module_ &module);

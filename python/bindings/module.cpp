@@ -26,6 +26,7 @@ PYBIND11_MODULE(_motley, module) {
   module.attr("Failure") = py::reinterpret_borrow<py::object>(failureType);
   py::register_exception_translator(translate);
   bindArtifact(module);
+  bindCheckpoint(module);
   bindData(module);
   bindSession(module);
   bindTrainer(module);

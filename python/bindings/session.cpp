@@ -116,11 +116,24 @@ void bindSession(py::module_ &module) {
       .def("write", &write, py::arg("variable"), py::arg("slot"), py::arg("values"))
       .def(
           "load_parameters",
-          [](Session &self, const std::string &path) {
+          [](Session &self, const std::string &path, bool averaged) {
             py::gil_scoped_release release;
-            return check(loadParameters(path, self.state())).step;
+            return check(loadParameters(path, self.state(), averaged)).step;
           },
-          py::arg("path"))
+          py::arg("path"), py::arg("averaged") = false)
+      .def(
+          "initialise",
+          [](Session &self, uint64_t seed) {
+            py::gil_scoped_release release;
+            check(self.initialise(seed));
+          },
+          py::arg("seed"))
+      .def("set_averaged", &Session::setAveraged, py::arg("on"))
+      .def("has_slot",
+           [](const Session &self, const std::string &name, const std::string &slot) {
+             const Variable *variable = self.state().find(name);
+             return variable && self.state().hasSlot(*variable, slot);
+           })
       .def(
           "set_profiling",
           [](Session &self, bool on) {

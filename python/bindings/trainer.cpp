@@ -37,6 +37,15 @@ static TrainerConfig configOf(const py::dict &given) {
       config.directory = value.cast<std::string>();
     else if (name == "resume")
       config.resume = value.cast<std::string>();
+    else if (name == "from")
+      config.from = value.cast<std::string>();
+    else if (name == "coefficients")
+      for (auto &[key, points] : value.cast<std::map<std::string, std::vector<std::pair<int64_t, double>>>>())
+        config.coefficients.push_back({key, points});
+    else if (name == "balance")
+      config.balance = value.cast<std::map<std::string, double>>();
+    else if (name == "eval_ema")
+      config.evalAveraged = value.cast<bool>();
     else
       throw Failure{Status::error(Code::InvalidArgument, "unknown setting '" + name + "' of the trainer")};
   }
@@ -65,13 +74,32 @@ static py::dict targetsOf(const std::vector<int64_t> &targets, const Session &se
   return named;
 }
 
+// As in log.jsonl: by router, then by modality.
+static py::dict chosenOf(const std::vector<ChoiceReport> &chosen, const Session &session) {
+  const std::vector<Modality> &modalities = session.manifest().modalities;
+  py::dict named;
+  for (const ChoiceReport &one : chosen) {
+    py::dict entry;
+    for (int64_t group = 0; group < one.groups; ++group) {
+      bool isByModality = one.groups == int64_t(modalities.size());
+      std::string key = isByModality ? modalities[size_t(group)].name : one.groups == 1 ? "all" : std::to_string(group);
+      entry[key.c_str()] =
+          std::vector<double>(one.counts.begin() + group * one.experts, one.counts.begin() + (group + 1) * one.experts);
+    }
+    named[one.name.c_str()] = entry;
+  }
+  return named;
+}
+
 static py::dict dictOf(const StepReport &report, const Session &session) {
   return py::dict(py::arg("step") = report.step, py::arg("loss") = report.loss,
                   py::arg("losses") = lossesOf(report.losses, session),
                   py::arg("targets") = targetsOf(report.targetsByModality, session), py::arg("tokens") = report.tokens,
                   py::arg("gradient_norm") = report.gradientNorm, py::arg("learning_rate") = report.learningRate,
                   py::arg("seconds") = report.seconds, py::arg("tokens_per_second") = report.tokensPerSecond,
-                  py::arg("epoch") = report.epoch, py::arg("launches") = report.launches);
+                  py::arg("epoch") = report.epoch, py::arg("launches") = report.launches,
+                  py::arg("phase") = report.phase, py::arg("chosen") = chosenOf(report.chosen, session),
+                  py::arg("tokens_by_modality") = targetsOf(report.tokensByModality, session));
 }
 
 static py::dict dictOf(const EvalReport &report, const Session &session) {

@@ -12,10 +12,10 @@ import traceback
 from typing import Sequence
 
 from . import env
-from .commands import bench, compile, data, inspect, train
+from .commands import bench, compile, convert, data, inspect, train
 from .errors import Error, InternalError
 
-VERBS = (compile, train, inspect, data, bench)
+VERBS = (compile, train, convert, inspect, data, bench)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -51,24 +51,33 @@ class CompiledModel:
 
     def initialise(self, seed: int = 0) -> None:
         """Fill every parameter as its declaration says."""
-        self._call("init", {"seed": seed})
+        with native.runtime_failures():
+            self.session.initialise(seed)
 
-    def eval(self, tokens: Mapping[str, np.ndarray]) -> Sums:
+    def eval(self, tokens: Mapping[str, np.ndarray], scalars: Mapping[str, float] | None = None) -> Sums:
         """Sum the losses of a microbatch.
 
         Parameters
         ----------
         tokens : mapping of str to array [rows]
             The fields of the rows and ``live``, as `motley.rows.pack` makes them.
+        scalars : mapping of str to float, optional
+            The coefficients that the losses take.
 
         Returns
         -------
         dict of str to dict of str to float
             By loss and by modality of the target: the weighted sum over the live rows.
         """
-        return self._sums(self._run("eval", tokens, {}))
+        return self._sums(self._run("eval", tokens, dict(scalars or {})))
 
-    def accumulate(self, tokens: Mapping[str, np.ndarray], add: bool = False, normaliser: float | None = None) -> Sums:
+    def accumulate(
+        self,
+        tokens: Mapping[str, np.ndarray],
+        add: bool = False,
+        normaliser: float | None = None,
+        scalars: Mapping[str, float] | None = None,
+    ) -> Sums:
         """Compute the gradients of a microbatch.
 
         Parameters
@@ -78,6 +87,8 @@ class CompiledModel:
             Add to the gradients that are there, rather than overwrite them.
         normaliser : float, optional
             What the sum of the losses is divided by; by default the sum of the weights of this microbatch.
+        scalars : mapping of str to float, optional
+            The coefficients that the losses take; where there is noise, its ``seed`` and ``step``, by default 0 and 1.
 
         Returns
         -------
@@ -88,7 +99,11 @@ class CompiledModel:
             normaliser = _weight_sum(tokens)
         if not normaliser > 0:
             raise Error(f"normaliser is {normaliser!r}; expected a number above 0: does any row have a target?")
-        return self._sums(self._run("accumulate", tokens, {"add": int(add), "inverse_normaliser": 1.0 / normaliser}))
+        known = {"seed": 0, "step": 1, **(scalars or {}), "add": int(add), "inverse_normaliser": 1.0 / normaliser}
+        function = next(one for one in self.manifest["functions"] if one["name"] == "accumulate")
+        takes = {one["name"] for one in function["scalars"]}
+        given = {name: value for name, value in known.items() if name in takes or name in (scalars or {})}
+        return self._sums(self._run("accumulate", tokens, given))
 
     def update(self, learning_rate: float, step: int) -> float:
         """Take one step of the optimiser and return the norm of the gradients before clipping.
@@ -102,8 +117,12 @@ class CompiledModel:
         return self._read("param")
 
     def gradients(self) -> dict[str, np.ndarray]:
-        """Copy every gradient out, by name."""
+        """Copy every gradient out, by name. Parameters that never train have none."""
         return self._read("grad")
+
+    def averages(self) -> dict[str, np.ndarray]:
+        """Copy the average of every parameter out, by name, where the model keeps one."""
+        return self._read("ema")
 
     def set_parameters(self, values: Mapping[str, np.ndarray]) -> None:
         """Copy parameters in, by name; the others stay."""
@@ -111,10 +130,10 @@ class CompiledModel:
             for name, value in values.items():
                 self.session.write(name, "param", value)
 
-    def load_parameters(self, path: str | Path) -> int:
-        """Take the parameters of a checkpoint; returns its step."""
+    def load_parameters(self, path: str | Path, averaged: bool = False) -> int:
+        """Take the parameters of a checkpoint, or their averages; returns its step."""
         with native.runtime_failures():
-            return self.session.load_parameters(str(path))
+            return self.session.load_parameters(str(path), averaged)
 
     @property
     def last_launches(self) -> int:
@@ -141,7 +160,11 @@ class CompiledModel:
 
     def _read(self, slot: str) -> dict[str, np.ndarray]:
         with native.runtime_failures():
-            return {name: self.session.read(name, slot) for name, _, _ in self.session.variables()}
+            return {
+                name: self.session.read(name, slot)
+                for name, _, _ in self.session.variables()
+                if self.session.has_slot(name, slot)
+            }
 
 
 def _weight_sum(tokens: Mapping[str, np.ndarray]) -> float:

@@ -104,7 +104,7 @@ def read_program(text: str, path: str = "model") -> Program:
     Error
         The text holds no modality or no variable, or names one that is not there.
     """
-    text = _plain(text)
+    text = _plain(text).split("func.func @loss.1(")[0]  # of several phases, the first is counted
     ranges: list[Modality] = []
     program = Program(Modalities(none=1), {})
     shares: dict[str, float] = {}  # of each expert, by the name of the choice

@@ -89,9 +89,30 @@ def read_model(
         train = dataclasses.replace(train, precision=precision)
     data = dataclasses.replace(data, rows=train.rows)
     arguments = parse_settings(build, settings or {})
-    return _guarded(
-        lambda: ModelText(str(path), trace(_call(build, data, arguments), data, train.rows, train), train), str(path)
-    )
+    variants = _phase_arguments(build, arguments, train, str(path))
+    return _guarded(lambda: ModelText(str(path), _trace(build, data, variants, train), train), str(path))
+
+
+def _trace(build: types.FunctionType, data: Data, variants: list[dict[str, Any]], train: Hyperparameters) -> str:
+    """Trace the model of each phase; phases of equal arguments share one."""
+    models: list[Module] = []
+    for index, arguments in enumerate(variants):
+        known = variants.index(arguments)
+        models.append(models[known] if known < index else _call(build, data, arguments))
+    return trace(models[0], data, train.rows, train, models)
+
+
+def _phase_arguments(
+    build: types.FunctionType, arguments: dict[str, Any], train: Hyperparameters, path: str
+) -> list[dict[str, Any]]:
+    """Return the arguments of ``def model`` in each phase."""
+    known = list(inspect.signature(build).parameters)[1:]
+    for phase in train.phases:
+        for name in phase.set:
+            if name not in known:
+                takes = f"expected one of {', '.join(known)}" if known else "model(data) takes none"
+                raise Error(f"unknown setting '{name}' in a phase of 'train' in '{path}'; {takes}", None)
+    return [{**arguments, **phase.set} for phase in train.phases] or [arguments]
 
 
 def execute(source: str, file: str) -> types.ModuleType:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from .errors import Error, kind
-from .hyperparameters import Hyperparameters
+from .hyperparameters import Hyperparameters, Phase, matches
 from .location import Location
 from .modalities import Data
 from .nn.module import Module, Parameter, walk
 from .trace import Tensor, Tokens, Tracer, number
 
 
-def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparameters | None = None) -> str:
+def trace(
+    model: Module,
+    data: Data,
+    rows: int | None = None,
+    train: Hyperparameters | None = None,
+    phases: Sequence[Module] = (),
+) -> str:
     """Trace ``model.loss(tokens)`` into MLIR text.
 
     Parameters
@@ -25,7 +31,9 @@ def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparame
     rows : int, optional
         R; by default ``data.rows``.
     train : Hyperparameters, optional
-        Of the optimiser, and the precision.
+        Of the optimiser, the precision, and the phases.
+    phases : sequence of Module, optional
+        The model of each phase, where they differ: with the same parameters.
 
     Returns
     -------
@@ -37,24 +45,53 @@ def trace(model: Module, data: Data, rows: int | None = None, train: Hyperparame
     Error
         At the user's line.
     """
+    train = train or Hyperparameters()
+    models = list(phases) or [model] * max(1, len(train.phases))
+    distinct = list({id(one): one for one in models}.values())
+    functions: list[str] = []
+    for index, one in enumerate(distinct):
+        found = _trace_one(one, data, rows or data.rows, "loss" if index == 0 else f"loss.{index}")
+        if index == 0:
+            parameters = found[0]
+        else:
+            _check_same(parameters, found[0])
+        functions += found[1]
+    train.check_names(list(parameters))
+    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>}} {{"]
+    lines += [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
+    lines += [_variable(name, parameter, *train.rule_of(name)) for name, parameter in parameters.items()]
+    lines += functions
+    for phase, one in zip(train.phases or (None,), models):
+        number_of = next(index for index, other in enumerate(distinct) if other is one)
+        lines.append(_train(train, "loss" if number_of == 0 else f"loss.{number_of}", phase, list(parameters)))
+    return "\n".join(lines + ["}"]) + "\n"
+
+
+def _trace_one(model: Module, data: Data, rows: int, name: str) -> tuple[dict[str, Parameter], list[str]]:
+    """Return the parameters of a model and the text of its loss function."""
     if not isinstance(model, Module):
         raise Error(f"model is {kind(model)}; expected an nn.Module")
     if not callable(getattr(model, "loss", None)):
         raise Error(f"{type(model).__name__} has no method loss(tokens)", model.location)
     parameters = _named(model, data)
-    names = {id(value): name for name, value in walk(model)}
-    tracer = Tracer(data.modalities, rows or data.rows, names)
+    tracer = Tracer(data.modalities, rows, {id(value): name for name, value in walk(model)})
     losses = _losses(model.loss(Tokens(tracer)), model, tracer)
-    for name, parameter in parameters.items():
+    for key, parameter in parameters.items():
         if id(parameter) not in tracer.used:
-            raise Error(f"parameter '{name}' is never used by loss; use its module or remove it", parameter.location)
-    train = train or Hyperparameters()
-    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>}} {{"]
-    lines += [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
-    lines += [_variable(name, parameter) for name, parameter in parameters.items()]
-    lines += _function(tracer, losses, _line_of(model.loss))
-    lines += [_train(train), "}"]
-    return "\n".join(lines) + "\n"
+            raise Error(f"parameter '{key}' is never used by loss; use its module or remove it", parameter.location)
+    return parameters, _function(tracer, losses, _line_of(model.loss), name)
+
+
+def _check_same(first: dict[str, Parameter], other: dict[str, Parameter]) -> None:
+    """Refuse a phase whose model has other parameters: they are one run's."""
+    for name in list(first) + list(other):
+        shapes = [found[name].shape if name in found else None for found in (first, other)]
+        if shapes[0] != shapes[1]:
+            said = " and ".join("not there" if one is None else str(list(one)) for one in shapes)
+            raise Error(
+                f"parameter '{name}' differs between phases: {said}; 'set' of a phase must not change parameters",
+                (first.get(name) or other[name]).location,
+            )
 
 
 def _named(model: Module, data: Data) -> dict[str, Parameter]:
@@ -113,14 +150,17 @@ def _place(location: Location | None) -> str:
     return f" {location.to_mlir()}" if location else ""
 
 
-def _variable(name: str, parameter: Parameter) -> str:
+def _variable(name: str, parameter: Parameter, rate: float = 1.0, decay: float | None = None) -> str:
     shape = "x".join(map(str, parameter.shape))
-    return f"motley.variable @{name} : tensor<{shape}xf32> init {parameter.init} {number(parameter.scale)}" + _place(
-        parameter.location
+    rule = "" if rate == 1 else f" rate {number(rate)}"
+    rule += "" if decay is None else f" decay {number(decay)}"
+    return (
+        f"motley.variable @{name} : tensor<{shape}xf32> init {parameter.init} {number(parameter.scale)}{rule}"
+        + _place(parameter.location)
     )
 
 
-def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | None) -> list[str]:
+def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | None, name: str) -> list[str]:
     arguments = ", ".join(
         f"{tensor.name}: {tensor.type} {{motley.field = #motley.field<{field}>}}{_place(place)}"
         for field, (tensor, place) in tracer.fields.items()
@@ -133,15 +173,27 @@ def _function(tracer: Tracer, losses: dict[str, Tensor], location: Location | No
     values = ", ".join(value.name for value in losses.values())
     types = ", ".join(value.type for value in losses.values())
     return [
-        f"func.func @loss({arguments}) -> ({results}) {{",
+        f"func.func @{name}({arguments}) -> ({results}) {{",
         *tracer.lines,
         f"  return {values} : {types}{_place(location)}",
         f"}}{_place(location)}",
     ]
 
 
-def _train(train: Hyperparameters) -> str:
+def _train(train: Hyperparameters, function: str, phase: Phase | None, names: list[str]) -> str:
     settings = " ".join(
         f"{name} {number(getattr(train, name))}" for name in ("beta1", "beta2", "epsilon", "weight_decay", "clip")
     )
-    return f"motley.train @loss adamw {settings}"
+    text = f"motley.train @{function} adamw {settings}" + (f" ema {number(train.ema)}" if train.ema else "")
+    if phase is None:
+        return text
+    text += "" if phase.learning_rate == 1 else f" rate {number(phase.learning_rate)}"
+    text += "" if phase.until is None else f" until {phase.until}"
+    frozen = [
+        name
+        for name in names
+        if phase.trainable is not None
+        and train.rule_of(name)[0] != 0
+        and not any(matches(pattern, name) for pattern in phase.trainable)
+    ]
+    return text + (f" frozen [{', '.join('@' + name for name in frozen)}]" if frozen else "")

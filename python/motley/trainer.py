@@ -25,7 +25,7 @@ class Trainer:
     out : str or Path, optional
         Run directory: log.jsonl and checkpoints. Without it nothing is written.
     train : Hyperparameters, optional
-        Learning rate, schedule, microbatches.
+        Learning rate, schedule, microbatches, coefficients, balance. The rest is compiled into the model.
     resume : bool or str
         True: from the newest checkpoint in ``out``; a path: from that one.
     seed : int
@@ -36,6 +36,10 @@ class Trainer:
         Of an evaluation; 0: the whole split.
     keep_checkpoints : int
         0: all.
+    start_from : str or Path, optional
+        A checkpoint whose parameters a fresh run begins with; see `motley.convert`.
+    eval_ema : bool
+        Whether held-out losses are those of the averages.
 
     Examples
     --------
@@ -59,6 +63,8 @@ class Trainer:
         eval_interval: int = 0,
         heldout_microbatches: int = 0,
         keep_checkpoints: int = 3,
+        start_from: str | Path | None = None,
+        eval_ema: bool = False,
     ):
         train = train or Hyperparameters()
         self.model = model
@@ -76,6 +82,10 @@ class Trainer:
             "keep_checkpoints": keep_checkpoints,
             "directory": str(out or ""),
             "resume": "latest" if resume is True else str(resume or ""),
+            "from": "" if resume else str(start_from or ""),
+            "coefficients": {name: list(points) for name, points in train.coefficients.items()},
+            "balance": dict(train.balance),
+            "eval_ema": eval_ema,
         }
         with native.runtime_failures():
             dataset = native.runtime().Dataset(str(data))

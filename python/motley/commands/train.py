@@ -15,7 +15,7 @@ from typing import Any
 from .. import native
 from ..compiled import CompiledModel
 from ..errors import Error
-from ..hyperparameters import SCHEDULES, Hyperparameters
+from ..hyperparameters import SCHEDULES, Hyperparameters, Points, read_points
 from ..trainer import Report, Trainer
 from . import options as common
 
@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_model_options(parser, data="required")
     parser.add_argument("--steps", type=common.positive, required=True, metavar="N", help="of the whole run")
     parser.add_argument("--out", required=True, metavar="RUN", help="directory of log and checkpoints")
+    parser.add_argument(
+        "--from", dest="start_from", metavar="CHECKPOINT", help="begin with its parameters; see motley convert"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in RUN")
     parser.add_argument(
         "--seed", type=common.not_negative, default=0, metavar="S", help="of initial values and data order"
@@ -49,6 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--heldout-microbatches", type=common.not_negative, default=0, metavar="N", help="in an evaluation; 0: all"
+    )
+    parser.add_argument("--eval-ema", action="store_true", help="held-out losses of the averages (ema in 'train')")
+    parser.add_argument(
+        "--coefficient",
+        action="append",
+        default=[],
+        metavar="NAME=X|NAME=STEP:X,...",
+        help="of a loss, over the steps; by default what the model file says; may be repeated",
+    )
+    parser.add_argument(
+        "--balance", metavar="NAME=SHARE,...", help="wished shares of tokens by modality; by default what the model says"
     )
     parser.add_argument(
         "--log-interval", type=common.positive, default=10, metavar="N", help="steps between printed lines"
@@ -72,6 +86,8 @@ def run(options: argparse.Namespace) -> None:
         options.eval_interval,
         options.heldout_microbatches,
         options.keep_checkpoints,
+        options.start_from,
+        options.eval_ema,
     )
     if trainer.is_done:
         print(f"'{out}' is done: {trainer.current_step} steps", file=sys.stderr)
@@ -142,10 +158,51 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
         name: getattr(options, name) for name in ("learning_rate", "warmup", "schedule", "microbatches")
     }
     train = dataclasses.replace(train, **{name: value for name, value in given.items() if value is not None})
+    if options.coefficient:
+        train = dataclasses.replace(train, coefficients={**train.coefficients, **parse_coefficients(options.coefficient)})
+    if options.balance is not None:
+        train = dataclasses.replace(train, balance=parse_balance(options.balance))
     if options.warmup is None and train.warmup > options.steps:
         print(f"warm-up cut from {train.warmup} to the {options.steps} steps of the run", file=sys.stderr)
         train = dataclasses.replace(train, warmup=options.steps)
     return model, train
+
+
+def parse_coefficients(given: list[str]) -> dict[str, Points]:
+    """Parse ``NAME=X`` and ``NAME=STEP:X,STEP:X``.
+
+    Examples
+    --------
+    >>> parse_coefficients(["balance=0.01", "other=0:0,100:0.5"])
+    {'balance': ((0, 0.01),), 'other': ((0, 0.0), (100, 0.5))}
+    """
+    found = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        try:
+            points: Any = [
+                (int(step), float(value)) for step, colon, value in (part.partition(":") for part in text.split(","))
+            ] if ":" in text else float(text)
+        except ValueError:
+            points = None
+        if not equals or not name or points is None:
+            raise Error(f"--coefficient has '{one}'; expected NAME=X or NAME=STEP:X,STEP:X", None)
+        found[name] = read_points(points, f"coefficient '{name}'")
+    return found
+
+
+def parse_balance(text: str) -> dict[str, float]:
+    """Parse ``text=1,image=1``; an empty text means none."""
+    shares: dict[str, float] = {}
+    for part in text.split(",") if text else []:
+        name, equals, share = part.partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            equals = ""
+        if not equals or not shares[name] > 0:
+            raise Error(f"--balance has '{part}'; expected NAME=SHARE with a share above 0", None)
+    return shares
 
 
 def describe_losses(losses: dict[str, dict[str, float | None]]) -> str:
