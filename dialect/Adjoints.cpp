@@ -2,6 +2,7 @@
 #include "dialect/Motley.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::motley;
@@ -39,8 +40,7 @@ LogicalResult GatherRowsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
 
 LogicalResult CombineRowsOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value cotangent = adjoint.cotangent(getResult());
-  adjoint.accumulate(getInput(),
-                     GatherRowsOp::create(builder, getLoc(), getInput().getType(), cotangent, getGroups()));
+  adjoint.accumulate(getInput(), GatherRowsOp::create(builder, getLoc(), getInput().getType(), cotangent, getGroups()));
   if (getPlus())
     adjoint.accumulate(getPlus(), cotangent);
   if (getOtherwise()) { // the rows without slots
@@ -129,8 +129,8 @@ LogicalResult GroupedBiasOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) 
 
 LogicalResult GroupedNormOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   // Frozen members of the map, which the input's cotangent needs, are left out when the gradients are lowered.
-  if (getBiasAttr() && adjoint.trainedMap(*this, getGainAttr(), 0, getMap()) !=
-                           adjoint.trainedMap(*this, getBiasAttr(), 0, getMap()))
+  if (getBiasAttr() &&
+      adjoint.trainedMap(*this, getGainAttr(), 0, getMap()) != adjoint.trainedMap(*this, getBiasAttr(), 0, getMap()))
     return emitError("freezes its gain but not its bias, or its bias but not its gain; freeze both or neither");
   FailureOr<Value> add = adjoint.addFlag(*this, getGainAttr(), {0}, getMap());
   if (failed(add))
@@ -174,6 +174,20 @@ LogicalResult GroupedEmbeddingOp::buildAdjoint(OpBuilder &builder, Adjoint &adjo
   return success();
 }
 
+/// The operations behind `op`, up to `end` and with it, that use a result of `op` or of one another.
+static llvm::SetVector<Operation *> findDependents(Operation *op, Operation *end) {
+  llvm::SetVector<Operation *> found;
+  found.insert(op);
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
+    if (llvm::any_of(next->getOperands(), [&](Value operand) { return found.contains(operand.getDefiningOp()); }))
+      found.insert(next);
+    if (next == end)
+      break;
+  }
+  found.remove(op);
+  return found;
+}
+
 LogicalResult GroupedCrossEntropyOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   FailureOr<Value> add = adjoint.addFlag(*this, getBankAttr(), {0}, {0});
   if (failed(add))
@@ -182,9 +196,15 @@ LogicalResult GroupedCrossEntropyOp::buildAdjoint(OpBuilder &builder, Adjoint &a
   auto backward = GroupedCrossEntropyBackwardOp::create(
       builder, getLoc(), TypeRange{getCe().getType(), getZ().getType(), getInput().getType()}, getBankAttr(),
       getInput(), getGroups(), getTargets(), dce, dz, *add, getZLossAttr(), getPrecisionAttr());
-  // The losses come from the same pass over the head; whoever reports them stands behind this operation.
+  adjoint.accumulate(getInput(), backward.getDinput());
+  // The losses come from the same pass over the head; what computes with them moves behind it. Where their own
+  // cotangents depend on them, the forward stays.
+  llvm::SetVector<Operation *> dependents = findDependents(*this, backward);
+  if (dependents.contains(backward))
+    return success();
   getCe().replaceAllUsesWith(backward.getCe());
   getZ().replaceAllUsesWith(backward.getZ());
-  adjoint.accumulate(getInput(), backward.getDinput());
+  for (Operation *op : llvm::reverse(dependents))
+    op->moveAfter(backward);
   return success();
 }

@@ -59,8 +59,7 @@ Value fieldInSlots(func::FuncOp function, GroupByOp base, Field field, Type elem
 }
 
 /// The scalars that training hands over by itself.
-constexpr StringLiteral kReservedScalars[] = {"live",       "add",  "inverse_normaliser", "seed", "step",
-                                              "learning_rate"};
+constexpr StringLiteral kReservedScalars[] = {"live", "add", "inverse_normaliser", "seed", "step", "learning_rate"};
 
 struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
   void runOnOperation() override {
@@ -130,8 +129,13 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
       names.push_back(loss.getResultAttr(i, kLossAttrName));
     b.setInsertionPoint(loss);
     auto evalKey = b.getStringAttr("eval"), accumulateKey = b.getStringAttr("accumulate");
-    SmallVector<Attribute> updateKey = {b.getStringAttr("update"), frozen, missed, phase.getBeta1Attr(),
-                                        phase.getBeta2Attr(), phase.getEpsilonAttr(), phase.getWeightDecayAttr(),
+    SmallVector<Attribute> updateKey = {b.getStringAttr("update"),
+                                        frozen,
+                                        missed,
+                                        phase.getBeta1Attr(),
+                                        phase.getBeta2Attr(),
+                                        phase.getEpsilonAttr(),
+                                        phase.getWeightDecayAttr(),
                                         phase.getClipAttr()};
     if (failed(make("eval", {evalKey, phase.getFunctionAttr()},
                     [&](StringRef name) { return makeEval(b, loss, name); })) ||

@@ -128,7 +128,7 @@ func.func @frozen(%x: tensor<32x16xf32>, %m: tensor<32xi32>, %d: tensor<32xf32>,
   // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.ab ranges [0, 1] map [0, 1]
   %a, %b = motley.grouped_matmul @bank.ab ranges [0, 1] map [0, 1] (%0) by %g : (tensor<32x16xf32>, !motley.groups<2, 32>) -> (tensor<32x16xf32>, tensor<32x16xf32>)
   %p = arith.mulf %a, %b : tensor<32x16xf32>
-  %y, %s = motley.grouped_norm rms %p gain @bank.gain map [0, 1] by %g {epsilon = 1.0e-5 : f64} : (tensor<32x16xf32>, !motley.groups<2, 32>) -> (tensor<32x16xf32>, tensor<32x1xf32>)
+  %y, %s = motley.grouped_norm rms %p, gain @bank.gain map [0, 1] by %g {epsilon = 1.0e-5 : f64} : tensor<32x16xf32>, !motley.groups<2, 32> -> tensor<32x1xf32>
   %l = motley.row_sum %y : tensor<32x16xf32> -> tensor<32xf32>
   motley.backward (%l) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
   // CHECK: motley.grouped_norm_backward
@@ -153,4 +153,45 @@ func.func @nothing(%x: tensor<32x16xf32>, %d: tensor<32xf32>, %live: i32, %add: 
   // expected-error @+1 {{asks for gradients of losses below which no variable trains: all are frozen}}
   motley.backward (%l) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
   return
+}
+
+// -----
+
+motley.modality @text ids 0 to 40
+motley.variable @head : tensor<16x40xf32> init normal 0.02
+motley.bank @bank.head [[@head]]
+
+// Tests that what computes with a loss moves behind the adjoint that computes the loss.
+// CHECK-LABEL: func.func @scaled
+// CHECK: %[[DZ:.*]] = motley.scale %{{.*}} by %[[C:arg[0-9]+]]
+// CHECK: %{{.*}}, %[[Z:.*]], %{{.*}} = motley.grouped_cross_entropy_backward {{.*}} cotangents %{{.*}}, %[[DZ]]
+// CHECK-NEXT: %[[S:.*]] = motley.scale %[[Z]] by %[[C]]
+// CHECK: motley.loss_sums(%{{.*}}, %[[S]])
+func.func @scaled(%x: tensor<32x16xf32>, %t: tensor<32xi32>, %d: tensor<32xf32>, %live: i32, %add: i1, %c: f32) -> tensor<2x1xf64> {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %g targets %t {z_loss = 1.0 : f64} : (tensor<32x16xf32>, !motley.groups<1, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %s = motley.scale %z by %c : tensor<32xf32>
+  %sums = motley.loss_sums(%ce, %s) weights %d targets %t by %g : (tensor<32xf32>, tensor<32xf32>, tensor<32xf32>, tensor<32xi32>, !motley.groups<1, 32>) -> tensor<2x1xf64>
+  motley.backward (%ce, %s) cotangents (%d, %d) add %add : (tensor<32xf32>, tensor<32xf32>), (tensor<32xf32>, tensor<32xf32>)
+  return %sums : tensor<2x1xf64>
+}
+
+// -----
+
+motley.modality @text ids 0 to 40
+motley.variable @head : tensor<16x40xf32> init normal 0.02
+motley.bank @bank.head [[@head]]
+
+// Tests that the forward of a loss stays where its cotangent depends on the loss.
+// CHECK-LABEL: func.func @squared
+// CHECK: %{{.*}}, %[[Z:.*]] = motley.grouped_cross_entropy @
+// CHECK: arith.mulf %[[Z]], %[[Z]]
+// CHECK: motley.grouped_cross_entropy_backward
+func.func @squared(%x: tensor<32x16xf32>, %t: tensor<32xi32>, %d: tensor<32xf32>, %live: i32, %add: i1) -> tensor<1x1xf64> {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %ce, %z = motley.grouped_cross_entropy @bank.head(%x) by %g targets %t {z_loss = 1.0 : f64} : (tensor<32x16xf32>, !motley.groups<1, 32>, tensor<32xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %s = arith.mulf %z, %z : tensor<32xf32>
+  %sums = motley.loss_sums(%s) weights %d targets %t by %g : (tensor<32xf32>, tensor<32xf32>, tensor<32xi32>, !motley.groups<1, 32>) -> tensor<1x1xf64>
+  motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return %sums : tensor<1x1xf64>
 }
