@@ -80,7 +80,7 @@ public:
   struct Options {
     int64_t rows = 0;
     uint64_t seed = 0;
-    bool shuffle = true; ///< false: documents in file order (held-out data)
+    bool shuffle = true;                   ///< false: documents in file order (held-out data)
     std::map<std::string, double> balance; ///< wished shares of tokens by modality; empty: as the data has them
   };
   static Result<Loader> create(std::shared_ptr<const Dataset> dataset, const std::string &split,

@@ -117,9 +117,9 @@ Status Loader::checkBalance() {
       found[size_t(balance.classify(countPiece(entry)))] = true;
   for (size_t i = 0; i < found.size(); ++i)
     if (!found[i])
-      return Status::error(Code::InvalidArgument,
-                           split->path + ": no document has as much of '" + dataset->modalities()[i].name +
-                               "' as the balance wishes; ask for less of it");
+      return Status::error(Code::InvalidArgument, split->path + ": no document has as much of '" +
+                                                      dataset->modalities()[i].name +
+                                                      "' as the balance wishes; ask for less of it");
   return Status::ok();
 }
 

@@ -38,11 +38,10 @@ Status StepSums::addOutputs(const std::vector<Output> &outputs) {
     if (output.name.rfind(chosenPrefix, 0) != 0 || output.shape.size() != 2)
       continue;
     std::string name = output.name.substr(std::string(chosenPrefix).size());
-    auto entry =
-        std::find_if(chosen.begin(), chosen.end(), [&](const ChoiceReport &one) { return one.name == name; });
+    auto entry = std::find_if(chosen.begin(), chosen.end(), [&](const ChoiceReport &one) { return one.name == name; });
     if (entry == chosen.end())
-      entry = chosen.insert(chosen.end(), {name, output.shape[0], output.shape[1],
-                                           std::vector<double>(output.values.size())});
+      entry = chosen.insert(chosen.end(),
+                            {name, output.shape[0], output.shape[1], std::vector<double>(output.values.size())});
     for (size_t i = 0; i < output.values.size(); ++i)
       entry->counts[i] += output.values[i];
   }

@@ -56,8 +56,8 @@ KERNEL_CHECK(adamw_steps) {
           }
 }
 
-/// Runs of different rules in one bank, one element left out between two of them, with and without an average: each element as
-/// adamw_steps checks it, by its own rule; what no run names stays.
+/// Runs of different rules in one bank, one element left out between two of them, with and without an average: each
+/// element as adamw_steps checks it, by its own rule; what no run names stays.
 KERNEL_CHECK(adamw_runs) {
   struct Run {
     int64_t from, to;
@@ -78,10 +78,11 @@ KERNEL_CHECK(adamw_runs) {
     if (hasEma)
       types.push_back(type);
     types.insert(types.end(), {memref({1}), "f32", "i64"});
-    std::string text = kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) + ", epsilon = " +
-                                      number(epsilon) + ", weight_decay = " + number(0.5) + ", clip = " + number(0) +
-                                      (hasEma ? " ema = " + number(keep) : "") + " runs = [" + rules + "]>",
-                                  types);
+    std::string text =
+        kernelText("adamw<beta1 = " + number(beta1) + ", beta2 = " + number(beta2) + ", epsilon = " + number(epsilon) +
+                       ", weight_decay = " + number(0.5) + ", clip = " + number(0) +
+                       (hasEma ? " ema = " + number(keep) : "") + " runs = [" + rules + "]>",
+                   types);
     Buffer<float> w = check.uniforms(n), g = check.uniforms(n), m = check.uniforms(n), v = check.uniforms(n);
     for (float &x : v)
       x = x * x;
@@ -108,8 +109,8 @@ KERNEL_CHECK(adamw_runs) {
       double count = double(step - rule->missed), correction = 1 - std::pow(beta1, count);
       double root = std::sqrt(wantV / (1 - std::pow(beta2, count))) + epsilon;
       double move = wantM / correction / root + rule->decay * w[i];
-      double size = (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(g[i])) / correction / root +
-                    rule->decay * std::fabs(w[i]);
+      double size =
+          (beta1 * std::fabs(m[i]) + 0.1 * std::fabs(g[i])) / correction / root + rule->decay * std::fabs(w[i]);
       double wantW = w[i] - rate * rule->rate * move;
       double tolerance = kEpsilon * (std::fabs(w[i]) + 9 * rate * rule->rate * size);
       check.expectNear(newW[i], wantW, tolerance, "w");
