@@ -49,9 +49,8 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "motley-approximate-math"; }
   void runOnOperation() override {
     auto isCall = [](Operation *op) { return isa<math::MathDialect>(op->getDialect()) && !isInstruction(op); };
-    WalkResult found = getOperation().walk([&](Operation *op) {
-      return isCall(op) ? WalkResult::interrupt() : WalkResult::advance();
-    });
+    WalkResult found = getOperation().walk(
+        [&](Operation *op) { return isCall(op) ? WalkResult::interrupt() : WalkResult::advance(); });
     if (!found.wasInterrupted())
       return;
     RewritePatternSet patterns(&getContext());
@@ -109,8 +108,8 @@ FailureOr<MachineModule> MachineModule::translate(ModuleOp op, StringRef name, S
   if (!target)
     return op.emitError("LLVM cannot generate code for ") << triple.str() << ": " << error;
   llvm::TargetOptions options;
-  result.machine.reset(target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt,
-                                                   level));
+  result.machine.reset(
+      target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_, std::nullopt, level));
   result.module->setTargetTriple(triple);
   result.module->setDataLayout(result.machine->createDataLayout());
   result.module->setPICLevel(llvm::PICLevel::BigPIC);

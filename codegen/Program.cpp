@@ -33,8 +33,8 @@ static ModuleOp addPart(ModuleOp root, StringRef name) {
   return ModuleOp::create(builder, root.getLoc(), name);
 }
 
-/// Fills `scratchBytes`; every level must ask for the same. `symbols` are those of the target below, if there is one, and
-/// become those of `target`: what the two have alike is not compiled again.
+/// Fills `scratchBytes`; every level must ask for the same. `symbols` are those of the target below, if there is one,
+/// and become those of `target`: what the two have alike is not compiled again.
 static LogicalResult buildKernels(ModuleOp module, ModuleOp part, const Target &target, const Target *below,
                                   SmallVectorImpl<int64_t> &scratchBytes, SmallVectorImpl<std::string> &symbols) {
   bool isFirst = scratchBytes.empty(), failedAny = false;
@@ -116,8 +116,8 @@ FailureOr<std::vector<MachineModule>> Program::compile(TimingScope &timing) {
       continue;
     }
     for (ModuleOp kernel : part.getOps<ModuleOp>())
-      if (failed(translate(kernel, (*kernel.getSymName() + "_" + target->name).str(), target->cpu,
-                           target->features, llvm::CodeGenOptLevel::Aggressive)))
+      if (failed(translate(kernel, (*kernel.getSymName() + "_" + target->name).str(), target->cpu, target->features,
+                           llvm::CodeGenOptLevel::Aggressive)))
         return failure();
     part.erase();
   }

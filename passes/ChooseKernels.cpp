@@ -102,8 +102,10 @@ struct Chooser {
   Attribute choose(Operation *op) {
     return llvm::TypeSwitch<Operation *, Attribute>(op)
         .Case<GroupedMatmulOp, GroupedOuterOp>([&](auto typed) { return choose(typed); })
-        .Case<GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp>(
-            [&](auto typed) { return chooseHead(typed.getBankAttr(), typed.getInput(), typed.getPrecision().value_or(Precision::f32), typed); })
+        .Case<GroupedCrossEntropyOp, GroupedCrossEntropyBackwardOp>([&](auto typed) {
+          return chooseHead(typed.getBankAttr(), typed.getInput(), typed.getPrecision().value_or(Precision::f32),
+                            typed);
+        })
         .Case<GroupedBiasOp, GroupedNormOp, GroupedNormBackwardOp, MergeGroupsOp>(
             [&](auto) { return ChoiceAttr::get(context, kForwardRowTile, 0); })
         .Case<GroupedAttentionOp, GroupedAttentionBackwardOp>(

@@ -39,8 +39,8 @@ int64_t transposedColumnBlocks(int64_t columns, int64_t panelsPerBlock);
 
 /// How many panels a block may have. A product reads its rows again for every block, from the cache: any number does.
 /// Rounded to bf16 it packs them again: at 2 panels it reaches 82% of the peak, 87% at 4, 91% at 8 (256 rows a group,
-/// K = 512, N = 1408, one core with AVX512_BF16). A unit of an outer product packs its rows first, which only wide blocks
-/// repay (88% of the peak at 4 panels, 92% at 8).
+/// K = 512, N = 1408, one core with AVX512_BF16). A unit of an outer product packs its rows first, which only wide
+/// blocks repay (88% of the peak at 4 panels, 92% at 8).
 struct BlockBounds {
   int64_t fewest, most;
 };

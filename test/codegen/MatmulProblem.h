@@ -1,7 +1,8 @@
 // What the checks of the matrix kernels share: a bank, rows by group, and sums in f64 to compare with.
 //
 // Tolerance: a sum of n products in f32 has at most n roundings of eps / 2 of what has been summed so far, so
-// |error| <= n / 2 * eps * sum |a b|; what the products read is exact, after rounding to bf16 where the kernel does that.
+// |error| <= n / 2 * eps * sum |a b|; what the products read is exact, after rounding to bf16 where the kernel does
+// that.
 #ifndef MOTLEY_TEST_CODEGEN_MATMULPROBLEM_H
 #define MOTLEY_TEST_CODEGEN_MATMULPROBLEM_H
 

@@ -99,3 +99,65 @@ KERNEL_CHECK(matmulTransposed) {
         check.expectSameBits(runTransposed(check, p, inputs, 7), y, shape.describe() + ": tiles of 7");
     }
 }
+
+// A tile of more rows than a pass packs at a time, and a block of more panels than one keeps.
+KERNEL_CHECK(matmulPasses) {
+  for (const Shape &shape : {Shape{2101, {200}, {70, 1}, {0, 0}, 70, 8}, Shape{200, {2101}, {70, 1}, {0, 0}, 70, 8}}) {
+    Problem p(check, shape, {true, true});
+    Buffer<float> x = p.matrix(check, shape.depth, true), dy = p.matrix(check, shape.columns[0], true);
+    checkForward(check, p, x, runForward(check, p, x, shape.rowTile));
+    checkTransposed(check, p, {dy}, runTransposed(check, p, {dy}, shape.rowTile));
+  }
+}
+
+// What is not finite reaches what it is multiplied with, and nothing else: not through the zeros that pad odd sizes.
+KERNEL_CHECK(matmulNotFinite) {
+  for (Mode mode : {Mode{false, false}, Mode{false, true}}) {
+    Shape shape = {37, {33, 33}, {13, 1}, {0, 1}};
+    Problem p(check, shape, mode);
+    std::vector<Buffer<float>> inputs = {p.matrix(check, 33), p.matrix(check, 33)};
+    Buffer<float> x = p.matrix(check, 37);
+    x[2 * 37 + 5] = INFINITY;
+    x[3 * 37 + 36] = -INFINITY;
+    x[4 * 37 + 36] = NAN;
+    inputs[0][5 * 33 + 32] = INFINITY;
+    inputs[1][6 * 33 + 32] = NAN;
+    p.bank[p.place(0, 0, 36, 32)] = INFINITY;
+    p.bank[p.place(0, 1, 35, 32)] = NAN;
+    checkForward(check, p, x, runForward(check, p, x, shape.rowTile));
+    checkTransposed(check, p, inputs, runTransposed(check, p, inputs, shape.rowTile));
+  }
+}
+
+/// The float of these bits.
+static float ofBits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// Every case of rounding, seen through one product with a power of two. Denormals may become zeros.
+KERNEL_CHECK(matmulRounding) {
+  const std::vector<uint32_t> values = {
+      0x3f808000, 0x3f818000, 0x3f807fff, 0x3f808001, 0xbf818000, // ties to even, below and above a tie
+      0x3fffffff, 0x7f7f7fff, 0x7f7fffff, 0xff7fffff, // a carry to the exponent; the largest, and to infinity
+      0x7f800000, 0xff800000, 0x7f800001, 0xffffffff, // infinities; NaN even where the kept bits are zeros
+      0x00000000, 0x80000000, 0x00800000, 0x00000001, 0x007fffff, // zeros, the least normal, denormals
+  };
+  Shape shape = {1, {33}, {int64_t(values.size())}, {0}};
+  Problem p(check, shape, {false, true});
+  for (int64_t n = 0; n < 33; ++n)
+    p.bank[p.place(0, 0, 0, n)] = n % 2 ? 1.0f : -0.5f;
+  Buffer<float> x = p.matrix(check, 1);
+  for (size_t i = 0; i < values.size(); ++i)
+    x[i] = ofBits(values[i]);
+  Buffer<float> y = runForward(check, p, x, shape.rowTile)[0];
+  for (size_t i = 0; i < values.size(); ++i)
+    for (int64_t n = 0; n < 33; ++n) {
+      float got = y[i * 33 + n], want = roundToBf16(x[i]) * (n % 2 ? 1.0f : -0.5f);
+      if (std::fabs(want) <= ofBits(0x00800000) && got == 0)
+        continue;
+      check.expect(std::isnan(want) ? std::isnan(got) : got == want,
+                   p.element("y", i, n) + " of bits " + std::to_string(values[i]) + ": got " + std::to_string(got));
+    }
+}

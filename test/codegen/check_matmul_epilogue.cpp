@@ -4,8 +4,8 @@
 
 using namespace kernelcheck;
 
-/// The sum over the living columns of a panel in the order that dialect/PlanKernels.td names: lanes j and j + 16, then the
-/// 16 lanes by halves.
+/// The sum over the living columns of a panel in the order that dialect/PlanKernels.td names: lanes j and j + 16, then
+/// the 16 lanes by halves.
 static float sumOfPanel(const float *values, int64_t count) {
   float lanes[kPanel] = {};
   std::copy(values, values + count, lanes);

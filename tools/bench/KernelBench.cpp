@@ -1,9 +1,9 @@
 // kernel-bench FILE [level] [row tile] [rows]: runs each matmul and outer kernel of a plan on random data, one thread,
-// and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured: of fma,
-// or of pairs of bf16 for a kernel that rounds to them at a level that has them.
+// and prints one JSON line per kernel: shape, GFLOP/s, and the ratio to the peak that the same process measured: of
+// fma, or of pairs of bf16 for a kernel that rounds to them at a level that has them.
 //
-// Rows are shared out evenly among the groups; gathered rows are a random permutation. Each unit is timed by itself and the best of
-// the repeats is summed, so that other load on the machine counts little.
+// Rows are shared out evenly among the groups; gathered rows are a random permutation. Each unit is timed by itself and
+// the best of the repeats is summed, so that other load on the machine counts little.
 #include "Peak.h"
 #include "codegen/Codegen.h"
 #include "codegen/Lowering.h"
@@ -196,9 +196,9 @@ int main(int argc, char **argv) {
     if (!isa<plan::MatmulAttr, plan::OuterAttr>(kernel.getFamily()))
       continue;
     int64_t scratch = *(*manifest.getAsObject()->getArray("kernels"))[i].getAsObject()->getInteger("scratch_bytes");
-    llvm::json::Object line =
-        KernelRun(kernel, settings).run(table->kernels[settings.level * table->num_kernels + i], scratch,
-                                          peaks[motley::codegen::roundsToBf16(kernel)]);
+    llvm::json::Object line = KernelRun(kernel, settings)
+                                  .run(table->kernels[settings.level * table->num_kernels + i], scratch,
+                                       peaks[motley::codegen::roundsToBf16(kernel)]);
     llvm::outs() << llvm::json::Value(std::move(line)) << "\n";
   }
   return 0;
