@@ -9,7 +9,7 @@ import math
 
 from motley import nn
 
-train = dict(learning_rate=3e-4, warmup=20, rows=2048)
+train = dict(learning_rate=3e-4, warmup=20, rows=2048, coefficients={"l1": [(0, 1e-5), (200, 1e-3)]})
 
 
 class Block(nn.Module):
@@ -21,7 +21,7 @@ class Block(nn.Module):
             experts,
             nn.Threshold(0.0),
             gate="relu",
-            losses=dict(l1=1e-3),
+            losses=dict(l1=nn.Scheduled("l1")),
         )
 
     def forward(self, x, tokens):

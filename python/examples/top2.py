@@ -7,7 +7,8 @@ import math
 
 from motley import nn
 
-train = dict(learning_rate=3e-4, warmup=20, rows=2048)
+# The balance loss grows with the warm-up; the routers' z-loss (arXiv 2202.08906) holds their scores small.
+train = dict(learning_rate=3e-4, warmup=20, rows=2048, coefficients={"balance": [(0, 0.0), (20, 0.01)]})
 
 
 class Block(nn.Module):
@@ -36,7 +37,7 @@ class Top2(nn.Module):
                 gate="softmax",
                 renormalise=True,
                 noise=nn.Jitter(0.01),
-                losses=dict(balance=0.01, router_z=1e-3),  # the second holds scores small (arXiv 2202.08906)
+                losses=dict(balance=nn.Scheduled("balance"), router_z=1e-3),
             )
 
         self.embed = nn.Embedding(vocabulary, width)
