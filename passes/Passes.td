@@ -118,8 +118,14 @@ def DeriveFunctions : Pass<"motley-derive-functions", "::mlir::ModuleOp"> {
       sum over rows of weight * inverse_normaliser * loss.
     * `update(learning_rate, step)` takes the norm of all gradients, steps every bank with AdamW and returns the norm.
 
-    The loss function itself is consumed; motley.train keeps the names of the losses. Weight decay is switched off for vectors and
-    for tables that are looked up. A variable that no function reads is not trained, with a warning.
+    The loss function itself is consumed; motley.train keeps the names of the losses and of the functions. Weight decay is switched off
+    for vectors and for tables that are looked up. A variable that no function reads is not trained, with a warning. Further f32
+    arguments with `motley.scalar` (coefficients of losses) are handed on. Noise gets `seed` and `step` in accumulate, and is zero
+    in eval.
+
+    Each motley.train is a phase with functions of its own where they differ: eval by the loss function, accumulate also by the frozen
+    variables (`motley.frozen`: those that the phase lists, and those that its loss does not read), update also by the numbers of
+    AdamW and the steps that earlier phases did not train a variable (`motley.missed`).
 
     ```mlir
     motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0
@@ -127,7 +133,7 @@ def DeriveFunctions : Pass<"motley-derive-functions", "::mlir::ModuleOp"> {
     ```
     becomes
     ```mlir
-    motley.train @loss adamw ... losses ["ce"]
+    motley.train @loss adamw ... losses ["ce"] functions ["eval", "accumulate", "update"]
     func.func @init(%seed: i64 {motley.scalar = "seed"})
     func.func @eval(fields, %live) -> tensor<1x2xf64>
     func.func @accumulate(fields, %live, %add: i1 {motley.scalar = "add"}, %n: f32 {motley.scalar = "inverse_normaliser"}) -> tensor<1x2xf64>
@@ -142,7 +148,9 @@ def Differentiate : Pass<"motley-differentiate", "::mlir::func::FuncOp"> {
   let description = [{
     Walks the operations that the losses depend on backwards; each builds its own adjoint through DifferentiableOpInterface. Cotangents
     of a value with several uses are added in the reverse order of the uses. Forward operations whose results the adjoints
-    compute again are removed. An operation on the path that has no adjoint is an error at its line.
+    compute again are removed. An operation on the path that has no adjoint is an error at its line. Values that depend on no variable
+    that trains have no cotangent, so nothing is computed below the lowest one; frozen members of a map get -1 where a gradient is
+    written.
 
     ```mlir
     %y = motley.grouped_matmul @w ranges [0] map [0, 1] (%x) by %g : ...

@@ -44,10 +44,11 @@ void bindData(py::module_ &module) {
 
   py::class_<Loader>(module, "Loader")
       .def(py::init([](std::shared_ptr<Dataset> dataset, const std::string &split, int64_t rows, uint64_t seed,
-                       bool shuffle) {
-             return check(Loader::create(std::move(dataset), split, {rows, seed, shuffle}));
+                       bool shuffle, const std::map<std::string, double> &balance) {
+             return check(Loader::create(std::move(dataset), split, {rows, seed, shuffle, balance}));
            }),
-           py::arg("dataset"), py::arg("split"), py::arg("rows"), py::arg("seed") = 0, py::arg("shuffle") = true)
+           py::arg("dataset"), py::arg("split"), py::arg("rows"), py::arg("seed") = 0, py::arg("shuffle") = true,
+           py::arg("balance") = std::map<std::string, double>())
       .def("next", [](Loader &self) {
         Microbatch rows;
         self.next(rows);

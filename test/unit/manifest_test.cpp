@@ -115,3 +115,29 @@ TEST(Manifest, InconsistentContents) {
   expect([](json &m) { m["functions"][1]["scalars"][0]["dtype"] = "i8"; }, "has dtype i8");
   expect([](json &m) { m["functions"][1]["arena_bytes"] = -64; }, "is -64");
 }
+
+TEST(Manifest, PhasesOfARun) {
+  auto plain = parseChanged([](json &) {});
+  ASSERT_TRUE(plain.isOk());
+  ASSERT_EQ(plain->phases.size(), 1u); // a module that says nothing has one phase that does not end
+  EXPECT_EQ(plain->phases[0].accumulate, "accumulate");
+  EXPECT_EQ(plain->phaseOf(1000), 0u);
+
+  json first = {{"until", 10}, {"rate", 1.0}, {"eval", "eval"}, {"accumulate", "accumulate"}, {"update", "update"}};
+  json last = {{"rate", 0.5}, {"eval", "eval.1"}, {"accumulate", "accumulate.1"}, {"update", "update.1"}};
+  auto two = parseChanged([&](json &m) { m["phases"] = {first, last}; });
+  ASSERT_TRUE(two.isOk()) << two.status().text();
+  EXPECT_EQ(two->phaseOf(1), 0u);
+  EXPECT_EQ(two->phaseOf(10), 0u);
+  EXPECT_EQ(two->phaseOf(11), 1u);
+  EXPECT_EQ(two->phases[1].rate, 0.5);
+  EXPECT_EQ(two->phases[1].eval, "eval.1");
+
+  auto expect = [](Result<Manifest> refused, const char *part) {
+    ASSERT_FALSE(refused.isOk()) << part;
+    EXPECT_NE(refused.status().text().find(part), std::string::npos) << refused.status().text();
+  };
+  expect(parseChanged([&](json &m) { m["phases"] = {first, first}; }), "lasts until step 10, but the phase before it");
+  expect(parseChanged([&](json &m) { m["phases"] = {last, first}; }), "the phase before it until step 0");
+  expect(parseChanged([&](json &m) { m["phases"] = json::array(); }), "expected at least one phase");
+}
