@@ -161,3 +161,55 @@ def test_upcycled_rows_are_the_seeds(tmp_path, data_set):
     taken = np.abs(cycled - whole) < 1e-4
     assert np.all(taken | (np.abs(cycled - without) < 1e-5))
     assert 0.5 < taken.mean() < 0.9  # of independent choices by four experts, 1 - 0.75^4 = 0.68
+
+
+MOMA = '''
+from motley import nn
+
+train = dict(rows=96, precision="f32"{settings})
+
+
+class Model(nn.Module):
+    def __init__(self, data):
+        self.embed = nn.Embedding(data.vocabulary, 32)
+        self.attn = nn.Attention(32, 2)
+        self.norm = nn.RMSNorm(32)
+        self.ffn = nn.ByModality({one.name: nn.MoE(nn.SwiGLU(32, 40), 4) for one in data.modalities})
+        self.criterion = nn.CrossEntropy(nn.Head(32, data.vocabulary))
+
+    def loss(self, tokens):
+        x = self.embed(tokens)
+        x = x + self.attn(x, tokens)
+        return self.criterion(x + self.ffn(self.norm(x), tokens), tokens)
+
+
+def model(data):
+    return Model(data)
+'''
+
+
+@pytest.mark.parametrize(
+    "frozen", [["*.image.*"], ["experts.1", "experts.2.down"], ["embed", "attn", "norm", "experts", "criterion"]]
+)
+def test_frozen_experts(tmp_path, data_set, frozen):
+    """A tower, some experts, all but the routers: what trains has the gradient that it has in the whole model."""
+    models = []
+    for name, groups in (("whole", []), ("part", [dict(match=one, learning_rate=0) for one in frozen])):
+        (tmp_path / f"{name}.py").write_text(MOMA.replace("{settings}", f", groups={groups}"))
+        models.append(mt.compile(tmp_path / f"{name}.py", mt.Data.load(data_set)))
+        models[-1].initialise(2)
+    whole, part = models
+    rows = microbatch(whole, 4)
+    assert whole.accumulate(rows) == part.accumulate(rows)
+    expected, found, before = whole.gradients(), part.gradients(), part.parameters()
+    settings = mt.Hyperparameters.read(dict(groups=groups))
+    trained = [name for name in expected if settings.rule_of(name)[0] != 0]
+    for name, gradient in expected.items():
+        if name in trained:
+            assert np.abs(found[name] - gradient).max() <= 1e-5 * np.abs(gradient).max(), name
+        elif name in found:
+            assert not found[name].any(), name
+    norm = part.update(1e-2, 1)
+    assert norm == pytest.approx(np.sqrt(sum((expected[name].astype(np.float64) ** 2).sum() for name in trained)), rel=1e-5)
+    for name, value in part.parameters().items():
+        assert np.array_equal(value, before[name]) == (name not in trained or not expected[name].any()), name
