@@ -17,7 +17,7 @@ namespace {
 
 using Branches = std::vector<Value>;
 
-/// What a merge merges: from groups g, the rows of branches[owner[g]].
+/// What a merge merges: from groups g, the rows of branches[owner[g]], or of none where that is -1.
 struct MergeKey {
   Value groups;
   DenseI64ArrayAttr owner;
@@ -99,11 +99,61 @@ private:
     Value merged = undoSplit(branches);
     if (!merged)
       merged = mergeOperations(branches);
-    if (!merged) {
-      placeBehind(branches);
-      merged = MergeGroupsOp::create(b, branches[0].getLoc(), branches[0].getType(), branches, groups, owner);
-    }
+    if (!merged)
+      merged = mergeClasses(branches);
+    if (!merged)
+      merged = makeMerge(branches, owner.asArrayRef());
     return known[keyOf(branches)] = merged;
+  }
+
+  /// Groups that no branch owns are dead; the operation wants a number for them.
+  DenseI64ArrayAttr ownerForOperation(ArrayRef<int64_t> owner) {
+    SmallVector<int64_t> valid = llvm::map_to_vector(owner, [](int64_t branch) { return std::max<int64_t>(branch, 0); });
+    return b.getDenseI64ArrayAttr(valid);
+  }
+
+  Value makeMerge(const Branches &branches, ArrayRef<int64_t> owner) {
+    placeBehind(branches);
+    return MergeGroupsOp::create(b, branches[0].getLoc(), branches[0].getType(), branches, groups,
+                                 ownerForOperation(owner));
+  }
+
+  /// Of branches that are not all alike, those that are become one each, and these are merged.
+  Value mergeClasses(const Branches &branches) {
+    SmallVector<SmallVector<int64_t>> classes;
+    for (auto [i, value] : llvm::enumerate(branches)) {
+      auto belongs = [&](ArrayRef<int64_t> members) {
+        Operation *first = branches[members.front()].getDefiningOp(), *op = value.getDefiningOp();
+        return first && op && first != op && isRowOperation(op) && areAlike({first, op}) &&
+               cast<OpResult>(branches[members.front()]).getResultNumber() == cast<OpResult>(value).getResultNumber();
+      };
+      auto found = llvm::find_if(classes, belongs);
+      if (found == classes.end())
+        classes.push_back({static_cast<int64_t>(i)});
+      else
+        found->push_back(i);
+    }
+    if (classes.size() == 1 || classes.size() == branches.size())
+      return {};
+    DenseI64ArrayAttr all = owner;
+    SmallVector<int64_t> classOfGroup(all.size(), -1);
+    Branches merged;
+    for (auto [number, members] : llvm::enumerate(classes)) {
+      Branches part;
+      SmallVector<int64_t> ownerInClass(all.size(), -1);
+      for (int64_t branch : members) {
+        for (auto [group, owned] : llvm::enumerate(all.asArrayRef()))
+          if (owned == branch) {
+            ownerInClass[group] = part.size();
+            classOfGroup[group] = number;
+          }
+        part.push_back(branches[branch]);
+      }
+      owner = b.getDenseI64ArrayAttr(ownerInClass);
+      merged.push_back(part.size() == 1 ? part.front() : mergeValues(part));
+      owner = all;
+    }
+    return makeMerge(merged, classOfGroup);
   }
 
   /// Behind the last definition of the branches.
@@ -118,12 +168,13 @@ private:
       b.setInsertionPointToStart(&function.getBody().front());
   }
 
+  /// What was split, where each group's rows come from its own part.
   Value undoSplit(const Branches &branches) {
     auto split = branches[0].getDefiningOp<SplitGroupsOp>();
-    if (!split || split.getGroups() != groups || split.getOwnerAttr() != owner)
+    if (!split || split.getGroups() != groups)
       return {};
-    for (auto [i, value] : llvm::enumerate(branches))
-      if (value != split.getResult(i))
+    for (auto [group, branch] : llvm::enumerate(owner.asArrayRef()))
+      if (branch >= 0 && branches[branch] != split.getResult(split.getOwner()[group]))
         return {};
     return split.getInput();
   }
@@ -228,7 +279,7 @@ private:
   DenseI64ArrayAttr uniteMaps(ArrayRef<Operation *> ops) {
     SmallVector<int64_t> map;
     for (auto [group, branch] : llvm::enumerate(owner.asArrayRef()))
-      map.push_back(ops[branch]->getAttrOfType<DenseI64ArrayAttr>("map")[group]);
+      map.push_back(branch < 0 ? -1 : ops[branch]->getAttrOfType<DenseI64ArrayAttr>("map")[group]);
     return b.getDenseI64ArrayAttr(map);
   }
 
@@ -343,7 +394,8 @@ private:
     for (auto &[ops, merged, groups, owner] : replacedWriters) {
       b.setInsertionPointAfter(merged);
       SmallVector<Type> types(ops.size(), merged->getResult(0).getType());
-      auto split = SplitGroupsOp::create(b, merged->getLoc(), types, merged->getResult(0), groups, owner);
+      auto split = SplitGroupsOp::create(b, merged->getLoc(), types, merged->getResult(0), groups,
+                                         ownerForOperation(owner.asArrayRef()));
       for (auto [op, part] : llvm::zip(ops, split.getResults())) {
         op->getResult(0).replaceAllUsesWith(part);
         op->erase();
@@ -357,7 +409,7 @@ private:
         b.setInsertionPointAfter(merged);
         Value whole = merged->getResult(i);
         auto split = SplitGroupsOp::create(b, merged->getLoc(), SmallVector<Type>(ops.size(), whole.getType()), whole,
-                                           groups, owner);
+                                           groups, ownerForOperation(owner.asArrayRef()));
         for (auto [op, part] : llvm::zip(ops, split.getResults()))
           op->getResult(i).replaceAllUsesWith(part);
       }
