@@ -208,8 +208,18 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
       if (stored.contains(FlatSymbolRefAttr::get(variable.getSymNameAttr())))
         continue;
       variable.emitWarning() << "variable @" << variable.getSymName() << " is read by no function: it is left out";
+      for (TrainOp phase : getOperation().getOps<TrainOp>())
+        dropFrozen(phase, FlatSymbolRefAttr::get(variable.getSymNameAttr()));
       variable.erase();
     }
+  }
+
+  static void dropFrozen(TrainOp phase, Attribute variable) {
+    if (!phase.getFrozen())
+      return;
+    SmallVector<Attribute> kept(phase.getFrozen()->getValue());
+    llvm::erase(kept, variable);
+    phase.setFrozenAttr(kept.empty() ? ArrayAttr() : ArrayAttr::get(phase.getContext(), kept));
   }
 
   func::FuncOp startFunction(OpBuilder &b, Location loc, StringRef name) {

@@ -8,11 +8,11 @@ motley.variable @head : tensor<16x40xf32> init normal 0.02
 motley.bank @bank.head [[@head]]
 // expected-warning @+1 {{variable @unread is read by no function: it is left out}}
 motley.variable @unread : tensor<16xf32> init constant 1.0
-motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0
+motley.train @loss adamw beta1 0.9 beta2 0.95 epsilon 1.0e-8 weight_decay 0.1 clip 1.0 frozen [@unread]
 
 // Tests what is made: the loss function is consumed, weights join as an argument in slot order, sums are by modality.
 // CHECK-NOT: @unread
-// CHECK: motley.train @loss {{.*}} losses ["ce", "z"] functions ["eval", "accumulate", "update"]
+// CHECK: motley.train @loss adamw {{.*}} clip 1.000000e+00 losses ["ce", "z"] functions ["eval", "accumulate", "update"]
 // CHECK-LABEL: func.func @init(%{{.*}}: i64 {motley.scalar = "seed"})
 // CHECK-NEXT: motley.initialise @bank.table
 // CHECK-NEXT: motley.initialise @bank.head
