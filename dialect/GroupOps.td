@@ -219,8 +219,8 @@ def SplitGroupsOp : MotleyOp<"split_groups", [Pure, DeclareOpInterfaceMethods<Di
     %a:2 = motley.split_groups %x by %g owner [0, 1] : (tensor<64x32xf32>, !motley.groups<2, 64>) -> (tensor<64x32xf32>, tensor<64x32xf32>)
     ```
   }];
-  let arguments = (ins Rows:$input, GroupsType:$groups, DenseI64ArrayAttr:$owner);
-  let results = (outs Variadic<Rows>:$results);
+  let arguments = (ins RowsOrFloats:$input, GroupsType:$groups, DenseI64ArrayAttr:$owner);
+  let results = (outs Variadic<RowsOrFloats>:$results);
   let assemblyFormat = "$input `by` $groups `owner` $owner attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
@@ -240,8 +240,8 @@ def MergeGroupsOp : MotleyOp<"merge_groups", [Pure, DeclareOpInterfaceMethods<Di
     %y = motley.merge_groups %a, %b by %g owner [0, 1] : (tensor<64x32xf32>, tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     ```
   }];
-  let arguments = (ins Variadic<Rows>:$inputs, GroupsType:$groups, DenseI64ArrayAttr:$owner);
-  let results = (outs Rows:$result);
+  let arguments = (ins Variadic<RowsOrFloats>:$inputs, GroupsType:$groups, DenseI64ArrayAttr:$owner);
+  let results = (outs RowsOrFloats:$result);
   let assemblyFormat = "$inputs `by` $groups `owner` $owner attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }

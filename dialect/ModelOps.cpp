@@ -185,7 +185,7 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
 bool mlir::motley::isRowOperation(Operation &op) {
   return isa<EmbeddingOp, LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp,
              NoiseOp, ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp,
-             ExpertsOp, ObserveOp>(op) ||
+             ExpertsOp, ObserveOp, SoftmaxRowsOp, SoftExpertsOp>(op) ||
          op.getName().getDialectNamespace() == "linalg" || op.getName().getStringRef() == "tensor.empty" ||
          op.hasTrait<OpTrait::Elementwise>() || op.hasTrait<OpTrait::ConstantLike>();
 }
@@ -210,10 +210,10 @@ LogicalResult ByModalityOp::verifyRegions() {
 LogicalResult YieldOp::verify() {
   Operation *parent = (*this)->getParentOp();
   // The plan dialect includes this one, so its operation is known here by name.
-  if (!parent || (!isa<ByModalityOp, ExpertsOp, SelectRowsOp, GroupedMatmulOp, MapOp>(parent) &&
+  if (!parent || (!isa<ByModalityOp, ExpertsOp, SoftExpertsOp, SelectRowsOp, GroupedMatmulOp, MapOp>(parent) &&
                   parent->getName().getStringRef() != "plan.kernel")) /*yield_c1*/
-    return emitOpError("must stand in motley.by_modality, motley.experts, motley.select_rows, motley.grouped_matmul, "
-                       "motley.map or plan.kernel");
+    return emitOpError("must stand in motley.by_modality, motley.experts, motley.soft_experts, motley.select_rows, "
+                       "motley.grouped_matmul, motley.map or plan.kernel");
   if (getValues().empty()) /*yield_c2*/
     return emitOpError("needs at least one value");
   return success();

@@ -150,7 +150,7 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
     ```
   }];
   let arguments = (ins RowInts:$modality, ArrayAttr:$cases);
-  let results = (outs Variadic<Rows>:$results);
+  let results = (outs Variadic<RowsOrFloats>:$results);
   let regions = (region VariadicRegion<SizedRegion<1>>:$bodies);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
@@ -162,7 +162,8 @@ def YieldOp : MotleyOp<"yield", [Pure, Terminator, ReturnLike]> {
     Tensors in a case of by_modality, an expert or select_rows; scalars in an epilogue, a map or the body of a plan.kernel.
 
     Constraints:
-    * C1: the parent is a motley.by_modality, motley.experts, motley.select_rows, motley.grouped_matmul, motley.map or plan.kernel.
+    * C1: the parent is a motley.by_modality, motley.experts, motley.soft_experts, motley.select_rows, motley.grouped_matmul, motley.map
+      or plan.kernel.
     * C2: there is at least one value.
 
     Example:

@@ -8,6 +8,7 @@ include "dialect/StateOps.td"
 include "dialect/ModelOps.td"
 include "dialect/RouteOps.td"
 include "dialect/GroupOps.td"
+include "dialect/MixOps.td"
 include "dialect/GroupedOps.td"
 
 #endif // MOTLEY_OPS

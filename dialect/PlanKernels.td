@@ -161,8 +161,41 @@ def MeanRowsFamily : Family<"MeanRows", "mean_rows"> {
   let parameters = (ins "bool":$has_documents, ArrayRefParameter<"int64_t">:$map);
   let assemblyFormat = "`<` `has_documents` `=` $has_documents `,` `map` `=` `[` $map `]` `>`";
 }
+def SoftmaxRowsFamily : Family<"SoftmaxRows", "softmax_rows"> {
+  let summary = "operands: x RxS, offset G+1, y RxS; units: blocks of 16 columns. See motley.softmax_rows";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `[` $map `]` `>`";
+}
+def SoftmaxRowsBackwardFamily : Family<"SoftmaxRowsBackward", "softmax_rows_backward"> {
+  let summary = "operands: dy RxS, y RxS, offset G+1, dx RxS; units: blocks of 16 columns. See motley.softmax_rows_backward";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$map);
+  let assemblyFormat = "`<` `[` $map `]` `>`";
+}
 def ToFloatFamily : Family<"ToFloat", "to_float"> {
   let summary = "operands: x i32, y f32 of the same shape: the integers as floats (arith.sitofp); units: blocks of 4096 elements";
+}
+
+// ---- soft mixing. Branch i has weights RxS_i; S is the sum of the S_i, and `owner` has the branch of each group, or -1.
+
+def StaticGroupsFamily : Family<"StaticGroups", "static_groups"> {
+  let summary = "operands: row S, offset G+1; one unit. See motley.static_groups";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$sizes);
+  let assemblyFormat = "`<` `[` $sizes `]` `>`";
+}
+def MixRowsFamily : Family<"MixRows", "mix_rows"> {
+  let summary = "operands: weights_i RxS_i..., x RxD, offset G+1, slots SxD; units: (blocks of 4 slots of each branch) x blocks of 64 columns. See motley.mix_rows";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$owner);
+  let assemblyFormat = "`<` `[` $owner `]` `>`";
+}
+def UnmixRowsFamily : Family<"UnmixRows", "unmix_rows"> {
+  let summary = "operands: weights_i RxS_i..., slots SxD, offset G+1, y RxD; units: blocks of 64 rows. See motley.unmix_rows";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$owner);
+  let assemblyFormat = "`<` `[` $owner `]` `>`";
+}
+def MixProductsFamily : Family<"MixProducts", "mix_products"> {
+  let summary = "operands: x RxD, slots SxD, offset G+1, weights_i RxS_i...; units: blocks of 64 rows. See motley.mix_products";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$owner);
+  let assemblyFormat = "`<` `[` $owner `]` `>`";
 }
 
 // ---- elementwise
@@ -178,7 +211,7 @@ def FillFamily : Family<"Fill", "fill"> {
   let assemblyFormat = "`<` $value `>`";
 }
 def MergeFamily : Family<"Merge", "merge"> {
-  let summary = "operands: inputs RxD..., tiles, y RxD: rows of group g from input owner[g]; units: tiles";
+  let summary = "operands: inputs RxD or R..., tiles, y of their shape: rows of group g from input owner[g]; units: tiles";
   let parameters = (ins ArrayRefParameter<"int64_t">:$owner);
   let assemblyFormat = "`<` `[` $owner `]` `>`";
 }

@@ -191,6 +191,15 @@ static int64_t numSlots(Block &body) {
   return type && type.getRank() > 0 ? type.getDimSize(0) : 0;
 }
 
+/// A body of experts: row operations on the rows that it gets.
+static LogicalResult verifyExpert(Operation *op, Region &region) {
+  for (Operation &inner : region.front().without_terminator())
+    if (!isRowOperation(inner))
+      return inner.emitOpError() << "looks beyond the rows of one expert; a body of " << op->getName()
+                                 << " holds row operations";
+  return verifyIsolation(op, region);
+}
+
 LogicalResult ExpertsOp::verifyRegions() {
   int64_t columns = numColumns(getChosen()), numBodies = getBodies().size();
   if (numBodies < 1 || numBodies > columns) /*experts_c1*/
@@ -201,13 +210,26 @@ LogicalResult ExpertsOp::verifyRegions() {
     return failure();
   int64_t slots = numSlots(getBodies()[0].front());
   for (Region &region : getBodies()) { /*experts_c2*/ /*experts_c3*/
-    Block &body = region.front();
-    if (failed(verifyRouted(*this, body, getInputs(), slots, cast<RankedTensorType>(getResult().getType()), "a body")))
+    if (failed(verifyRouted(*this, region.front(), getInputs(), slots, cast<RankedTensorType>(getResult().getType()),
+                            "a body")) ||
+        failed(verifyExpert(*this, region))) /*experts_c4*/
       return failure();
-    for (Operation &inner : body.without_terminator()) /*experts_c4*/
-      if (!isRowOperation(inner))
-        return inner.emitOpError("looks beyond the rows of one expert; a body of motley.experts holds row operations");
-    if (failed(verifyIsolation(*this, region))) /*experts_c4*/
+  }
+  return success();
+}
+
+LogicalResult SoftExpertsOp::verifyRegions() {
+  int64_t slots = numColumns(getDispatch()), rows = numRows(getDispatch()), numBodies = getBodies().size();
+  if (numBodies < 1 || slots % numBodies != 0) /*soft_experts_c1*/
+    return emitOpError() << "has " << numBodies << " bodies for " << slots << " slots, expected a divisor of them";
+  if (failed(verifySameShape(*this, "combine", getCombine(), getDispatch())) || /*soft_experts_c1*/
+      failed(verifySameRows(*this, "input", getInput(), rows)) ||               /*soft_experts_c2*/
+      failed(verifySameRows(*this, "result", getResult(), rows)))               /*soft_experts_c2*/
+    return failure();
+  for (Region &region : getBodies()) { /*soft_experts_c2*/ /*soft_experts_c3*/
+    if (failed(verifyRouted(*this, region.front(), getInput(), slots, cast<RankedTensorType>(getResult().getType()),
+                            "a body")) ||
+        failed(verifyExpert(*this, region))) /*soft_experts_c4*/
       return failure();
   }
   return success();

@@ -164,6 +164,50 @@ EXAMPLE
   return
 }
 // -----
+// motley.softmax_rows
+func.func @example(%x: tensor<64x4xf32>, %g: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.softmax_rows_backward
+func.func @example(%dy: tensor<64x4xf32>, %y: tensor<64x4xf32>, %g: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.soft_experts
+motley.variable @first : tensor<32x32xf32> init normal 0.02
+motley.variable @second : tensor<32x32xf32> init normal 0.02
+func.func @example(%d: tensor<64x6xf32>, %c: tensor<64x6xf32>, %x: tensor<64x32xf32>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.static_groups
+func.func @example() {
+EXAMPLE
+  return
+}
+// -----
+// motley.mix_rows
+func.func @example(%w: tensor<64x4xf32>, %v: tensor<64x6xf32>, %x: tensor<64x32xf32>, %base: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.unmix_rows
+func.func @example(%w: tensor<64x4xf32>, %v: tensor<64x6xf32>, %u: tensor<10x32xf32>, %base: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
+// motley.mix_products
+func.func @example(%x: tensor<64x32xf32>, %u: tensor<10x32xf32>, %base: !motley.groups<2, 64>) {
+EXAMPLE
+  return
+}
+// -----
 // motley.row_broadcast
 func.func @example(%x: tensor<64xf32>) {
 EXAMPLE

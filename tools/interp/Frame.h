@@ -130,6 +130,14 @@ LogicalResult evaluate(SlotValuesOp op, Frame &frame);
 LogicalResult evaluate(SlotValuesBackwardOp op, Frame &frame);
 LogicalResult evaluate(CountChosenOp op, Frame &frame);
 
+LogicalResult evaluate(SoftmaxRowsOp op, Frame &frame);
+LogicalResult evaluate(SoftmaxRowsBackwardOp op, Frame &frame);
+LogicalResult evaluate(SoftExpertsOp op, Frame &frame);
+LogicalResult evaluate(StaticGroupsOp op, Frame &frame);
+LogicalResult evaluate(MixRowsOp op, Frame &frame);
+LogicalResult evaluate(UnmixRowsOp op, Frame &frame);
+LogicalResult evaluate(MixProductsOp op, Frame &frame);
+
 LogicalResult evaluate(GroupByOp op, Frame &frame);
 LogicalResult evaluate(ReindexOp op, Frame &frame);
 LogicalResult evaluate(GatherRowsOp op, Frame &frame);

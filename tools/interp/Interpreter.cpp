@@ -35,6 +35,8 @@ static LogicalResult dispatch(Operation *op, Frame &frame) {
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<SelectOp, RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp>(
           [&](auto typed) { return evaluate(typed, frame); })
+      .Case<SoftmaxRowsOp, SoftmaxRowsBackwardOp, SoftExpertsOp, StaticGroupsOp, MixRowsOp, UnmixRowsOp, MixProductsOp>(
+          [&](auto typed) { return evaluate(typed, frame); })
       .Case<GroupByOp, ReindexOp, GatherRowsOp, CombineRowsOp, SplitGroupsOp, MergeGroupsOp>(
           [&](auto typed) { return evaluate(typed, frame); })
       .Case<GroupedMatmulOp, GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp,
