@@ -19,9 +19,9 @@
 namespace mlir::motley::codegen {
 namespace {
 
-/// Bytes of packed panels and of packed rows (bf16) that a pass keeps: together they leave room in a second-level cache
-/// of 1 MiB.
-constexpr int64_t kPassPanelBytes = 640 << 10, kPassRowBytes = 128 << 10;
+/// Bytes of packed panels and of packed rows (bf16) that a pass keeps. The panels may fill a second-level cache of 1
+/// MiB: packing the rows again for fewer of them costs more than fetching a part from the third level.
+constexpr int64_t kPassPanelBytes = 1 << 20, kPassRowBytes = 128 << 10;
 /// Rows of a pass: multiples of the register tile; more bring nothing.
 constexpr int64_t kFewestPassRows = 8, kMostPassRows = 64;
 /// Words after each packed row, so that the rows of a block don't meet in one set of the first-level cache.
@@ -149,7 +149,9 @@ private:
     leftColumns = isTransposed ? ranges.paddedColumns() : llvm::alignTo(bank.size(2), kPanelColumns);
     rightRows = isTransposed ? ranges.paddedColumns() : llvm::alignTo(bank.size(2), 2);
     int64_t bf16Bytes = 2, panelBytes = numAccumulators * rightRows * kPanelColumns * bf16Bytes;
-    passPanels = std::clamp<int64_t>(kPassPanelBytes / panelBytes, 1, family.getPanelsPerBlock());
+    int64_t perBlock = family.getPanelsPerBlock();
+    passPanels = std::clamp<int64_t>(kPassPanelBytes / panelBytes, 1, perBlock);
+    passPanels = llvm::divideCeil(perBlock, llvm::divideCeil(perBlock, passPanels)); // no short pass at the end
     int64_t passRows = llvm::alignDown(kPassRowBytes / (leftColumns * bf16Bytes), kFewestPassRows);
     passRows = std::clamp(passRows, kFewestPassRows, kMostPassRows);
     packedRows =
@@ -228,7 +230,8 @@ private:
       auto pack = [&](Val i, int64_t numColumns) {
         Buffer source = bankPanel(bank, member, i + ranges.firstPanel[range]).at(firstRow * kPanelColumns);
         Val firstWord = i * words.count(kPanelColumns) + words.count(firstColumn(range));
-        words.packTransposed(source, target.at(firstWord * kPanelColumns), numRows, numColumns);
+        words.packTransposed(source, target.at(firstWord * kPanelColumns), numRows, numColumns,
+                             /*next=*/bank.size(2) * kPanelColumns);
       };
       int64_t numColumns = ranges.numColumns[range], numWhole = numColumns / kPanelColumns;
       k.loop(0, numWhole, 1, [&](Val i) { pack(i, kPanelColumns); });

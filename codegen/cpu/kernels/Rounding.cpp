@@ -97,7 +97,8 @@ void RoundedWords::packRow(const Buffer &source, int64_t width, const Buffer &ta
     pack(k.index(whole), width - whole);
 }
 
-void RoundedWords::packTransposed(const Buffer &source, const Buffer &target, Val numRows, int64_t numColumns) {
+void RoundedWords::packTransposed(const Buffer &source, const Buffer &target, Val numRows, int64_t numColumns,
+                                  int64_t next) {
   constexpr int64_t kSide = 2 * kLanes;
   k.loop(0, kSide, kLanes, [&](Val firstRow) {
     SmallVector<KernelBuilder::Vals, 2> blocks(isPaired ? 1 : 2); // [words of the columns][row]
@@ -108,6 +109,9 @@ void RoundedWords::packTransposed(const Buffer &source, const Buffer &target, Va
           return k.zeros();
         return source.at(row * kSide).loadVector(column, kLanes, k.firstLanes(numColumns - column));
       };
+      for (int64_t line = 0; line < kSide; line += kLanes)
+        LLVM::Prefetch::create(k.builder, k.loc, source.at(row * kSide + (next + line)).pointer, /*rw=*/0, /*hint=*/3,
+                               /*cache=*/1);
       for (auto [block, words] : llvm::zip(blocks, alongRow(vector(0), vector(kLanes))))
         block.push_back(words);
     }

@@ -44,7 +44,8 @@ public:
 
   /// Rows [0, 32) of `source` (rows of 32 columns) become the columns of count(32) rows of 32 words at `target`: the
   /// transpose. Rows from `numRows` on are not read (null: all exist); columns from `numColumns` on become zeros.
-  void packTransposed(const Buffer &source, const Buffer &target, Val numRows, int64_t numColumns);
+  /// Asks for the block that lies `next` elements further, which the processor cannot guess.
+  void packTransposed(const Buffer &source, const Buffer &target, Val numRows, int64_t numColumns, int64_t next);
 
 private:
   /// Words of two vectors of consecutive elements: one vector, or the two.
