@@ -121,7 +121,8 @@ private:
               GroupedOuterOp, GroupedBiasOp, GroupedSumOp, GroupedNormOp, GroupedNormBackwardOp, RopeOp, SelectOp,
               RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp, ChooseExpertsOp, ChooseAboveOp,
               ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, NoiseOp, RowSumOp, RowBroadcastOp,
-              SoftmaxOp, LogSumExpOp, MeanRowsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp,
+              SoftmaxOp, LogSumExpOp, MeanRowsOp, StaticGroupsOp, SoftmaxRowsOp, SoftmaxRowsBackwardOp, MixRowsOp,
+              UnmixRowsOp, MixProductsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp,
               MapOp, ScaleOp, GroupedAttentionOp, GroupedAttentionBackwardOp, GroupedCrossEntropyOp,
               GroupedCrossEntropyBackwardOp, LossSumsOp, InitialiseOp, GradientNormOp, AdamWOp>(
             [&](auto typed) { return lower(typed, step); })

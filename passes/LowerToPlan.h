@@ -186,6 +186,14 @@ LogicalResult lower(LogSumExpOp op, StepBuilder &step);
 LogicalResult lower(MeanRowsOp op, StepBuilder &step);
 LogicalResult lower(arith::SIToFPOp op, StepBuilder &step);
 
+// Soft mixing: LowerToPlanMixing.cpp.
+LogicalResult lower(StaticGroupsOp op, StepBuilder &step);
+LogicalResult lower(SoftmaxRowsOp op, StepBuilder &step);
+LogicalResult lower(SoftmaxRowsBackwardOp op, StepBuilder &step);
+LogicalResult lower(MixRowsOp op, StepBuilder &step);
+LogicalResult lower(UnmixRowsOp op, StepBuilder &step);
+LogicalResult lower(MixProductsOp op, StepBuilder &step);
+
 // Products with banks of matrices: LowerToPlanMatmul.cpp.
 LogicalResult lower(GroupedMatmulOp op, StepBuilder &step);
 LogicalResult lower(GroupedOuterOp op, StepBuilder &step);

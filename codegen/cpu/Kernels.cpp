@@ -33,6 +33,8 @@ template <typename Visitor> auto visitFamily(Attribute family, Visitor visit) {
                      plan::LimitCapacityAttr, plan::OneHotAttr, plan::HashAttr, plan::NoiseAttr>(visit)
       .template Case<plan::RowSumAttr, plan::RowBroadcastAttr, plan::SoftmaxAttr, plan::LogSumExpAttr,
                      plan::MeanRowsAttr, plan::ToFloatAttr>(visit)
+      .template Case<plan::StaticGroupsAttr, plan::SoftmaxRowsAttr, plan::SoftmaxRowsBackwardAttr, plan::MixRowsAttr,
+                     plan::UnmixRowsAttr, plan::MixProductsAttr>(visit)
       .template Case<plan::MapAttr, plan::FillAttr, plan::MergeAttr>(visit)
       .template Case<plan::BiasAttr, plan::ColumnSumAttr, plan::NormAttr, plan::NormBackwardAttr, plan::NormGainAttr>(
           visit)

@@ -128,11 +128,11 @@ KERNEL_CHECK(map_conditions) {
 
 KERNEL_CHECK(merge_takes_rows_from_their_owner) {
   const int64_t R = 50;
-  for (int64_t D : {16, 37}) {
+  for (int64_t D : {1, 16, 37}) {
     Groups groups = Groups::ofSizes({7, 0, 20, 3}, R);
     Tiles tiles(groups, 8);
     Buffer<float> a = check.uniforms(R * D), b = check.uniforms(R * D), y(R * D);
-    std::string type = memref({R, D});
+    std::string type = D == 1 ? memref({R}) : memref({R, D});
     check.run(kernelText("merge<[0, 1, 1, 0]>", {type, type, tiles.type(), type}), {a, b, tiles.list, y}, tiles.count,
               2);
     for (int64_t s = 0; s < groups.live(); ++s) {

@@ -70,7 +70,7 @@ FailureOr<int64_t> emit(plan::MergeAttr family, KernelFrame &frame) {
   for (unsigned i = 0; i < list; ++i)
     inputs.push_back(k.operand(i));
   Buffer y = k.operand(list + 1);
-  int64_t width = y.size(1);
+  int64_t width = y.shape.size() == 1 ? 1 : y.size(1);
   k.tiles(list, owner, [&](Tile tile, Val input) {
     Buffer source = inputs.back();
     for (int64_t i = static_cast<int64_t>(inputs.size()) - 2; i >= 0; --i)
