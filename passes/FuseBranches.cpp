@@ -59,6 +59,7 @@ public:
           entry.second = merged;
       merge.erase();
     }
+    fuseRouters();
     fuseGradients<GroupedOuterOp>();
     fuseGradients<GroupedSumOp>();
     removeReplacedWriters();
@@ -122,7 +123,7 @@ private:
   Value mergeClasses(const Branches &branches) {
     SmallVector<SmallVector<int64_t>> classes;
     for (auto [i, value] : llvm::enumerate(branches)) {
-      auto belongs = [&](ArrayRef<int64_t> members) {
+      auto belongs = [&, value = value](ArrayRef<int64_t> members) {
         Operation *first = branches[members.front()].getDefiningOp(), *op = value.getDefiningOp();
         return first && op && first != op && isRowOperation(op) && areAlike({first, op}) &&
                cast<OpResult>(branches[members.front()]).getResultNumber() == cast<OpResult>(value).getResultNumber();
@@ -204,10 +205,15 @@ private:
         if (!OperationEquivalence::isRegionEquivalentTo(&a, &c, OperationEquivalence::IgnoreLocations))
           return false;
       for (auto [a, c] : llvm::zip(op->getOperands(), first->getOperands()))
-        if (a.getType() != c.getType() || (!isa<RankedTensorType>(a.getType()) && a != c))
+        if (a.getType() != c.getType() || (!isMerged(a) && a != c))
           return false;
     }
     return true;
+  }
+  /// Tensors of f32 are merged; integers (positions, choices) and scalars must be the same.
+  static bool isMerged(Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && type.getElementType().isF32();
   }
 
   Value mergeOperations(const Branches &branches) {
@@ -232,10 +238,7 @@ private:
       Branches operands;
       for (Operation *op : ops)
         operands.push_back(op->getOperand(i));
-      Value operand = operands[0];
-      if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
-        operand = type.getElementType().isF32() ? mergeValues(operands) : operand;
-      values.map(ops[0]->getOperand(i), operand);
+      values.map(operands[0], isMerged(operands[0]) ? mergeValues(operands) : operands[0]);
     }
     placeMerged(ops, values);
     Operation *merged = b.insert(ops[0]->clone());
@@ -315,6 +318,20 @@ private:
       if (a.getRangeType(range) != c.getRangeType(range))
         return false;
     return true;
+  }
+
+  /// Gates that branches made for one table come from one operation; in a function without backward no merge asks for it.
+  void fuseRouters() {
+    for (SlotValuesOp slots : function.getOps<SlotValuesOp>()) {
+      auto select = slots.getGroups().getDefiningOp<SelectOp>();
+      Branches branches(slots.getValues().begin(), slots.getValues().end());
+      if (!select || branches.size() < 2 || llvm::all_equal(branches))
+        continue;
+      groups = select.getBy();
+      owner = ownerForOperation(select.getOwner());
+      if (!known.lookup(keyOf(branches)))
+        mergeOperations(branches);
+    }
   }
 
   /// Writers of gradients without results: united where all that they read is known merged.

@@ -83,6 +83,22 @@ BLOCKS = {
         ),
         {},
     ),
+    # What reads the choices of two modalities as numbers must not take one for the other.
+    **{
+        f"moma-{name}": (
+            TWO,
+            lambda w, options=options: nn.ByModality(
+                text=moe(w, 4, nn.TopK(2), gate="softmax", **options),
+                image=moe(w, 4, nn.TopK(2), gate="softmax", **options),
+            ),
+            {},
+        )
+        for name, options in {
+            "renormalised": dict(renormalise=True),
+            "after-choice": dict(after_choice=True),
+            "importance": dict(losses=dict(importance=0.1)),
+        }.items()
+    },
     "depth": (TWO, lambda w: Depth(w, 0.3), {}),
 }
 
