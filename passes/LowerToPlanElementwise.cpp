@@ -2,6 +2,7 @@
 // are operands of the kernel.
 #include "passes/KernelChoice.h"
 #include "passes/LowerToPlan.h"
+#include "passes/Recomputation.h"
 
 using namespace mlir;
 using namespace mlir::motley;
@@ -100,8 +101,9 @@ LogicalResult mlir::motley::lowerElementwise(Operation *op, StepBuilder &step) {
     inputs.push_back(step.buffer(operand));
     scalars.push_back(addScalar(body, op->getLoc()));
   }
-  OperationState state(op->getLoc(), op->getName(), scalars, SmallVector<Type>(op->getNumResults(), f32),
-                       op->getAttrs());
+  NamedAttrList attributes(op->getAttrs());
+  attributes.erase(kRecomputedAttrName); // the kernel is the original's
+  OperationState state(op->getLoc(), op->getName(), scalars, SmallVector<Type>(op->getNumResults(), f32), attributes);
   Operation *scalar = builder.create(state);
   yield(body, scalar->getResults(), op->getLoc());
   SmallVector<Value> outputs =

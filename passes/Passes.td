@@ -263,4 +263,44 @@ def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numFused", "num-fused", "Number of elementwise operations fused">];
 }
 
+def PlanRecompute : Pass<"motley-plan-recompute", "::mlir::func::FuncOp"> {
+  let summary = "drops forward values that a memory budget has no room for, and computes them again in the backward";
+  let description = [{
+    In a function with a backward (what accumulates gradients) the activations that are alive at once are held to a budget of bytes,
+    by a model of their lives. Forward operations are cloned into the backward, each right before the first operation there that
+    reads its results, and all readers there take the clone. Greedy: the operation comes first that lowers the bytes over the
+    budget most, summed over the step, for its FLOPs and traffic; operations that only it reads are cloned with it.
+
+    Only operations that compute rows from rows are cloned. Tables, choices, what they were chosen by, weights of slots and
+    noise are kept: routing is replayed, never decided again. Clones carry `plan.recomputed`, so that nothing makes them one with their
+    originals. Gradients are the same, bit by bit.
+
+    The budget is that of the activations: state, and buffers smaller than a row tensor (lists of tiles), are beside it. Placing
+    buffers of different sizes in the arena may take a few percent more. By default it is what the module says,
+    `plan.memory`, in bytes; without that, everything is kept. A budget that cannot be met is an error.
+
+    ```mlir
+    %a:2 = motley.grouped_norm rms %x, gain @g map [0] by %g ...
+    %y = motley.grouped_matmul @w ranges [0] map [0] (%a#0) by %g : ...
+    ...
+    motley.grouped_outer %a#0, (%dy) into @w ranges [0] map [0] by %g add %add : ...
+    ```
+    becomes
+    ```mlir
+    %a:2 = motley.grouped_norm rms %x, gain @g map [0] by %g ...
+    %y = motley.grouped_matmul @w ranges [0] map [0] (%a#0) by %g : ...
+    ...
+    %b:2 = motley.grouped_norm rms %x, gain @g map [0] by %g {plan.recomputed} ...
+    motley.grouped_outer %b#0, (%dy) into @w ranges [0] map [0] by %g add %add : ...
+    ```
+  }];
+  let options = [Option<"budget", "budget", "uint64_t", "0", "Bytes of activations that may be alive at once; 0: what the module says">];
+  let statistics = [
+    Statistic<"numDropped", "num-dropped", "Number of values that the backward computes again">,
+    Statistic<"droppedBytes", "dropped-bytes", "Bytes of these values">,
+    Statistic<"addedFlops", "added-flops", "FLOPs of computing them again">,
+    Statistic<"peakBytes", "peak-bytes", "Bytes of activations alive at once, where something was dropped">
+  ];
+}
+
 #endif // MOTLEY_PASSES

@@ -12,7 +12,7 @@ void mlir::motley::registerDialects(DialectRegistry &registry) {
                   linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect, tensor::TensorDialect>();
 }
 
-void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
+void mlir::motley::buildModelToGrouped(OpPassManager &manager, const GroupedOptions &options) {
   // Of upstream operations on tensors only those that every pass knows are left.
   manager.addNestedPass<func::FuncOp>(createImportUserMath());
   // Groups and banks are explicit; no operation names a variable.
@@ -35,6 +35,8 @@ void mlir::motley::buildModelToGrouped(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFuseGatherCombine());
   // Elementwise operations sit in the products that feed them.
   manager.addNestedPass<func::FuncOp>(createFuseEpilogue());
+  // What memory has no room for is computed again in the backward.
+  manager.addNestedPass<func::FuncOp>(createPlanRecompute({options.memory}));
   // The contract of level 2 is checked.
   manager.addPass(createVerifyGrouped());
 }
@@ -56,6 +58,6 @@ void mlir::motley::registerPassesAndPipelines() {
   registerMotleyGroupedPasses();
   registerMotleyPlanPasses();
   registerTransformsPasses();
-  PassPipelineRegistration<>("motley-to-grouped", "level 1 (model) to level 2 (grouped)", buildModelToGrouped);
+  PassPipelineRegistration<GroupedOptions>("motley-to-grouped", "level 1 (model) to level 2 (grouped)", buildModelToGrouped);
   PassPipelineRegistration<>("motley-to-plan", "level 2 (grouped) to level 3 (plan)", buildGroupedToPlan);
 }

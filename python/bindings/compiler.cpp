@@ -102,8 +102,10 @@ private:
 
 } // namespace
 
+static void buildModelToGrouped(OpPassManager &manager) { mlir::motley::buildModelToGrouped(manager); }
+
 static void lowerToPlan(Compilation &compilation) {
-  compilation.lower(mlir::motley::buildModelToGrouped);
+  compilation.lower(buildModelToGrouped);
   compilation.lower(mlir::motley::buildGroupedToPlan);
 }
 
@@ -113,7 +115,7 @@ std::string compile(const std::string &text, const std::string &name, const std:
   compilation.parse(text, name);
   if (emit == "motley")
     return compilation.print();
-  compilation.lower(mlir::motley::buildModelToGrouped);
+  compilation.lower(buildModelToGrouped);
   if (emit == "grouped")
     return compilation.print();
   compilation.lower(mlir::motley::buildGroupedToPlan);

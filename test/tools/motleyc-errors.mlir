@@ -12,6 +12,10 @@
 // TARGET: motleyc: error: unknown target 'cuda', expected cpu
 // RUN: not motleyc --from plan --emit grouped %s 2>&1 | FileCheck %s --check-prefix=LATER
 // LATER: motleyc: error: cannot emit grouped from plan, which is later
+// RUN: not motleyc --memory=2GB %s 2>&1 | FileCheck %s --check-prefix=MEMORY
+// MEMORY: motleyc: error: --memory is '2GB', expected a number of bytes above 0
+// RUN: not motleyc --memory 5 --from grouped %s 2>&1 | FileCheck %s --check-prefix=GROUPED
+// GROUPED: motleyc: error: --memory is for what is made of the motley level, got --from grouped --emit so
 // RUN: not motleyc --emit 2>&1 | FileCheck %s --check-prefix=VALUE
 // VALUE: motleyc: error: --emit needs a value
 // RUN: not motleyc %t.absent 2>&1 | FileCheck %s --check-prefix=ABSENT

@@ -17,6 +17,7 @@ static const char usage[] = R"(usage: motleyc [options] FILE.mlir
   --from LEVEL      what FILE.mlir holds: motley (default), grouped or plan
   --target cpu      what to compile for
   -o FILE           where to; "-" is standard output. Default: "-" for text, else FILE.so or FILE.o
+  --memory BYTES    what the activations of a step may take; the rest is computed again in the backward
   --reproducer FILE where a pass that fails leaves its input and its pipeline, for motley-opt
   --locations       print locations in motley, grouped and plan
   --timing          print how long each stage took, passes and kernels apart, to standard error
@@ -29,6 +30,7 @@ namespace {
 struct Options {
   std::string input, output, emit = "so", from = "motley", reproducer;
   bool locations = false, timing = false;
+  uint64_t memory = 0;
 };
 
 /// Levels of MLIR that the tool prints itself, in order; every later one is code generation's.
@@ -77,7 +79,7 @@ private:
       options.input = current.str();
       return success();
     }
-    std::string target;
+    std::string target, memory;
     if (name == "--emit")
       return take(name, options.emit);
     if (name == "--from")
@@ -90,6 +92,13 @@ private:
       if (failed(take(name, target)))
         return failure();
       return target == "cpu" ? success() : (fail() << "unknown target '" << target << "', expected cpu\n", failure());
+    }
+    if (name == "--memory") {
+      if (failed(take(name, memory)))
+        return failure();
+      if (StringRef(memory).getAsInteger(10, options.memory) || options.memory == 0)
+        return fail() << "--memory is '" << memory << "', expected a number of bytes above 0\n", failure();
+      return success();
     }
     if (name == "--locations") {
       options.locations = true;
@@ -117,6 +126,10 @@ private:
       return fail() << "cannot start from '" << options.from << "', expected motley, grouped or plan\n", failure();
     if (levelOf(options.emit) >= 0 && levelOf(options.emit) < levelOf(options.from))
       return fail() << "cannot emit " << options.emit << " from " << options.from << ", which is later\n", failure();
+    if (options.memory != 0 && (options.from != "motley" || options.emit == "motley"))
+      return fail() << "--memory is for what is made of the motley level, got --from " << options.from << " --emit "
+                    << options.emit << "\n",
+             failure();
     if (!options.output.empty())
       return success();
     bool isBinary = options.emit == "so" || options.emit == "obj";
@@ -143,8 +156,11 @@ LogicalResult lower(ModuleOp module, const Options &options, TimingScope timing)
   if (!options.reproducer.empty())
     manager.enableCrashReproducerGeneration(options.reproducer);
   int from = levelOf(options.from);
-  if (from < 1 && target >= 1)
-    motley::buildModelToGrouped(manager);
+  if (from < 1 && target >= 1) {
+    motley::GroupedOptions grouped;
+    grouped.memory = options.memory;
+    motley::buildModelToGrouped(manager, grouped);
+  }
   if (from < 2 && target >= 2)
     motley::buildGroupedToPlan(manager);
   return manager.run(module);
