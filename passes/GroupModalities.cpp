@@ -45,6 +45,12 @@ static Value traceOut(Value value) {
   return value;
 }
 
+/// Operations that need a table; others treat rows one by one.
+static bool goesByGroups(Operation *op) {
+  return isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, CrossEntropyOp, ByModalityOp, ExpertsOp, SelectRowsOp,
+             ChooseTokensOp, LimitCapacityOp, MeanRowsOp, ObserveOp>(op);
+}
+
 Grouper::Grouper(func::FuncOp function) : function(function), b(function.getContext()) {
   for (auto [i, modality] : llvm::enumerate(getModalities(function)))
     modalityIndex[modality.getSymNameAttr()] = i;
@@ -57,9 +63,9 @@ Grouper::Grouper(func::FuncOp function) : function(function), b(function.getCont
 LogicalResult Grouper::run() {
   SmallVector<Operation *> work;
   for (Operation &op : function.getBody().front())
-    if (isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, CrossEntropyOp, ByModalityOp, ExpertsOp, SelectRowsOp,
-            ChooseTokensOp, LimitCapacityOp, MeanRowsOp, ObserveOp>(op))
+    if (goesByGroups(&op))
       work.push_back(&op);
+  readRules();
   if (work.empty())
     return success();
   if (!function.getBody().hasOneBlock())
@@ -88,7 +94,19 @@ LogicalResult Grouper::findModalities() {
     ids = source;
     return WalkResult::advance();
   });
-  return failure(walk.wasInterrupted());
+  if (walk.wasInterrupted())
+    return failure();
+  if (!ids || !ids.getDefiningOp())
+    return success();
+  // Modalities that are computed are known before every operation.
+  SmallVector<Operation *> computation = computationOf(ids);
+  for (Operation *op : computation)
+    if (goesByGroups(op))
+      return op->emitOpError("is what the modalities of this function are computed from, and goes by them itself; "
+                             "compute them from fields of the rows");
+  for (Operation *op : llvm::reverse(computation))
+    op->moveBefore(&function.getBody().front(), function.getBody().front().begin());
+  return success();
 }
 
 Value Grouper::makeTable(Location loc, Value ids, int64_t numGroups, int64_t rows) {

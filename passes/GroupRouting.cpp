@@ -4,22 +4,26 @@
 // The cases of one by_modality are emitted side by side, up to where each routes rows to experts: then the experts of
 // all cases get one table together, so that text and image experts can share a launch.
 #include "passes/Grouping.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::motley;
 
+/// Tensors of f32 [R, D] or [R]: the only ones that are split and merged.
+static bool isActivation(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getRank() >= 1 && type.getElementType().isF32();
+}
+
 /// The part of `value` that belongs to a branch; a value is split once.
 Value Grouper::split(Location loc, Value value, Value groups, ArrayRef<int64_t> owner, int64_t branch,
                      int64_t numBranches, SmallVectorImpl<SplitGroupsOp> &made) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  bool carriesRows = type && type.getRank() == 2 && type.getElementType().isF32() &&
-                     type.getDimSize(0) == cast<GroupsType>(groups.getType()).getBound();
-  if (numBranches == 1 || !carriesRows)
+  if (numBranches == 1 || !isActivation(value) || numRows(value) != cast<GroupsType>(groups.getType()).getBound())
     return value;
   for (SplitGroupsOp known : made)
     if (known.getInput() == value)
       return known.getResult(branch);
-  made.push_back(SplitGroupsOp::create(b, loc, SmallVector<Type>(numBranches, type), value, groups,
+  made.push_back(SplitGroupsOp::create(b, loc, SmallVector<Type>(numBranches, value.getType()), value, groups,
                                        b.getDenseI64ArrayAttr(owner)));
   return made.back().getResult(branch);
 }
@@ -28,6 +32,19 @@ Value Grouper::merge(Location loc, ArrayRef<Value> branches, Value groups, Array
   if (branches.size() == 1)
     return branches.front();
   return MergeGroupsOp::create(b, loc, branches.front().getType(), branches, groups, b.getDenseI64ArrayAttr(owner));
+}
+
+/// Whether the experts of two cases may go over one table: their rows have one shape, fields are the same, and neither
+/// drops choices for want of slots, which it would do by its own count.
+bool Grouper::canShareTable(const Routed &first, const Routed &second) const {
+  ExpertsOp a = first.first, b = second.first;
+  if (!shareable.contains(a) || !shareable.contains(b) || a.getType() != b.getType() || !a.getGates() != !b.getGates() ||
+      a.getInputs().getTypes() != b.getInputs().getTypes())
+    return false;
+  return llvm::all_of(llvm::zip(a.getInputs(), b.getInputs()), [&](auto pair) {
+    auto [one, other] = pair;
+    return isActivation(one) || first.second->values.lookup(one) == second.second->values.lookup(other);
+  });
 }
 
 /// Emits all operations of the cases but their terminators.
@@ -47,18 +64,11 @@ LogicalResult Grouper::emitCases(MutableArrayRef<RowCase> cases, const RowSpace 
     }
     if (routed.empty())
       return success();
-    // Experts whose rows have other widths, or no gates, get a table of their own.
+    // Experts that can't share a table get one of their own.
     while (!routed.empty()) {
       SmallVector<Routed> alike, rest;
-      for (Routed &one : routed) {
-        ExpertsOp first = routed.front().first, op = one.first;
-        auto widths = [](ValueRange values) {
-          return llvm::map_to_vector(values, [](Value value) { return value.getType(); });
-        };
-        bool isAlike = widths(op.getInputs()) == widths(first.getInputs()) && op.getType() == first.getType() &&
-                       !op.getGates() == !first.getGates();
-        (isAlike ? alike : rest).push_back(one);
-      }
+      for (Routed &one : routed)
+        (alike.empty() || canShareTable(alike.front(), one) ? alike : rest).push_back(one);
       if (failed(emitExperts(alike, space)))
         return failure();
       routed = rest;
@@ -105,24 +115,63 @@ LogicalResult Grouper::inlineModalities(ByModalityOp op, const RowSpace &space, 
   return success();
 }
 
-/// Slots for the experts of several cases together. Cases share the rows, and each bounds its slots by its share of
-/// them (plus one for each expert, where a share is rounded up); what chooses by a threshold has no such bound.
-static int64_t boundSlots(ArrayRef<std::pair<ExpertsOp, RowCase *>> routed) {
-  int64_t most = 0, sum = 0, numExperts = 0;
-  bool isProportional = true;
-  for (auto [op, rows] : routed) {
-    int64_t slots = cast<RankedTensorType>(op.getBodies()[0].front().getTerminator()->getOperand(0).getType()).getDimSize(0);
-    most = std::max(most, slots);
-    sum += slots;
-    numExperts += op.getBodies().size();
-    isProportional &= llvm::isa_and_nonnull<ChooseTokensOp, ChooseExpertsOp, OneHotOp>(op.getChosen().getDefiningOp());
+static int64_t numSlots(ExpertsOp op) { return numRows(op.getBodies()[0].front().getTerminator()->getOperand(0)); }
+
+/// The rule of a choice as it was written. Shares of documents round up once for each: every row may go to every expert.
+SlotRule Grouper::ruleOf(Value chosen, int64_t numExperts) {
+  SlotRule rule{numExperts, numExperts, 1};
+  auto limit = [&](double capacity, Value documents) { rule.share = documents ? 1 : std::min(rule.share, capacity); };
+  if (auto tokens = chosen.getDefiningOp<ChooseTokensOp>()) {
+    limit(tokens.getCapacity().convertToDouble(), tokens.getDocuments());
+  } else if (auto limited = chosen.getDefiningOp<LimitCapacityOp>()) {
+    rule = ruleOf(limited.getChosen(), numExperts);
+    if (!limited.getDocuments())
+      limit(limited.getCapacity().convertToDouble(), Value());
+  } else if (auto experts = chosen.getDefiningOp<ChooseExpertsOp>()) {
+    rule.perRow = std::min<int64_t>(experts.getK(), numExperts);
+  } else if (chosen.getDefiningOp<OneHotOp>()) {
+    rule.perRow = 1;
   }
-  return routed.size() > 1 && isProportional ? std::min(sum, most + numExperts) : sum;
+  return rule;
 }
 
-/// Gives a body as many slots as the table that it shares with others.
-static void resizeBody(Block &body, int64_t slots) {
-  int64_t before = cast<RankedTensorType>(body.getTerminator()->getOperand(0).getType()).getDimSize(0);
+int64_t SlotRule::most(int64_t rows) const {
+  return std::min<int64_t>(perRow * rows, numExperts * std::ceil(share * rows));
+}
+
+/// Before anything is rewritten, when choices still stand behind their values and bodies have the slots that they were
+/// written for.
+void Grouper::readRules() {
+  function.walk([&](ExpertsOp op) {
+    SlotRule rule = ruleOf(op.getChosen(), op.getBodies().size());
+    if (numSlots(op) >= rule.most(numRows(op.getChosen())) && llvm::all_of(op.getBodies(), canResize))
+      shareable.try_emplace(op, rule);
+  });
+}
+
+/// Slots for the experts of several cases together. Cases share the rows, so no more are chosen than where the greediest
+/// case has them all, plus one for each expert: a share of some rows is rounded up.
+int64_t Grouper::boundSlots(ArrayRef<Routed> routed) const {
+  if (routed.size() == 1)
+    return numSlots(routed.front().first);
+  int64_t most = 0, sum = 0, numExperts = 0;
+  for (auto [op, rows] : routed) {
+    most = std::max(most, shareable.find(op)->second.most(numRows(op.getChosen())));
+    sum += numSlots(op);
+    numExperts += op.getBodies().size();
+  }
+  return std::min(sum, most + numExperts);
+}
+
+bool mlir::motley::canResize(Region &body) {
+  return llvm::none_of(body.front(), [](Operation &inner) {
+    auto constant = dyn_cast<arith::ConstantOp>(inner);
+    return constant && isa<DenseElementsAttr>(constant.getValue()) && !isa<SplatElementsAttr>(constant.getValue());
+  });
+}
+
+void mlir::motley::resizeBody(Block &body, int64_t slots) {
+  int64_t before = numRows(body.getTerminator()->getOperand(0));
   auto resize = [&](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type || type.getRank() == 0 || type.getDimSize(0) != before)
@@ -190,9 +239,7 @@ LogicalResult Grouper::emitExperts(ArrayRef<Routed> routed, const RowSpace &spac
     SmallVector<Value> branches;
     for (auto [op, rows] : routed)
       branches.push_back(rows->values.lookup(op.getInputs()[i]));
-    auto type = cast<RankedTensorType>(branches.front().getType());
-    Value whole = type.getRank() == 2 && type.getElementType().isF32() ? merge(loc, branches, space.groups, owner)
-                                                                       : branches.front();
+    Value whole = isActivation(branches.front()) ? merge(loc, branches, space.groups, owner) : branches.front();
     inputs.push_back(gather(loc, whole, table));
   }
   SmallVector<SplitGroupsOp> splits;
@@ -242,7 +289,7 @@ LogicalResult Grouper::emitExperts(ArrayRef<Routed> routed, const RowSpace &spac
 LogicalResult Grouper::emitSelection(SelectRowsOp op, const RowSpace &space, RowCase &rows) {
   Location loc = op.getLoc();
   Block &body = op.getBody().front();
-  int64_t slots = cast<RankedTensorType>(body.getTerminator()->getOperand(0).getType()).getDimSize(0);
+  int64_t slots = numRows(body.getTerminator()->getOperand(0));
   Value kept = RestrictOp::create(b, loc, GroupsType::get(b.getContext(), space.numGroups(), slots, space.bound()),
                                   space.groups, rows.values.lookup(op.getChosen()));
   RowSpace inner{kept, &space};

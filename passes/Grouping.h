@@ -7,6 +7,21 @@
 
 namespace mlir::motley {
 
+/// The operations of the value's block that it is computed from, in order.
+inline SmallVector<Operation *> computationOf(Value value) {
+  SmallVector<Operation *> ops;
+  llvm::SmallPtrSet<Operation *, 8> needed{value.getDefiningOp()};
+  for (Operation *op = value.getDefiningOp(); op; op = op->getPrevNode())
+    if (needed.contains(op)) {
+      ops.push_back(op);
+      op->walk([&](Operation *inner) {
+        for (Value operand : inner->getOperands())
+          needed.insert(operand.getDefiningOp());
+      });
+    }
+  return SmallVector<Operation *>(llvm::reverse(ops));
+}
+
 /// The type with another number of rows.
 inline RankedTensorType withRows(Type type, int64_t rows) {
   auto tensor = cast<RankedTensorType>(type);
@@ -35,6 +50,20 @@ struct RowCase {
   IRMapping values;
 };
 
+/// Whether a body may have other slots than it was written for: it holds no constant that differs from slot to slot.
+bool canResize(Region &body);
+/// Gives a body as many slots as the table that it shares with others.
+void resizeBody(Block &body, int64_t slots);
+
+/// How many slots the experts of a choice need at most.
+struct SlotRule {
+  int64_t numExperts;
+  int64_t perRow; // experts of a row
+  double share;   // of the rows for each expert, rounded up
+
+  int64_t most(int64_t rows) const;
+};
+
 /// Rewrites one function.
 class Grouper {
 public:
@@ -59,6 +88,10 @@ private:
   LogicalResult emitCases(MutableArrayRef<RowCase> cases, const RowSpace &space);
   LogicalResult inlineModalities(ByModalityOp op, const RowSpace &space, RowCase &rows);
   using Routed = std::pair<ExpertsOp, RowCase *>;
+  static SlotRule ruleOf(Value chosen, int64_t numExperts);
+  void readRules();
+  int64_t boundSlots(ArrayRef<Routed> routed) const;
+  bool canShareTable(const Routed &first, const Routed &second) const;
   LogicalResult emitExperts(ArrayRef<Routed> routed, const RowSpace &space);
   Value weigh(Value result, function_ref<Value(Type)> factorsOf);
   LogicalResult emitSelection(SelectRowsOp op, const RowSpace &space, RowCase &rows);
@@ -70,6 +103,9 @@ private:
   OpBuilder b;
   Value ids, live;
   llvm::DenseMap<StringAttr, int64_t> modalityIndex;
+  /// The experts that never lack slots and whose bodies can have more of them: they may share a table with those of
+  /// other cases.
+  llvm::DenseMap<Operation *, SlotRule> shareable;
   llvm::DenseMap<Attribute, FlatSymbolRefAttr> bankOfVariable;
 };
 

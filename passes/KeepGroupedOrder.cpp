@@ -3,7 +3,7 @@
 // The published systems permute activations twice per layer (arXiv 2411.04996, algorithm 1). Here every operation
 // either treats rows one by one, goes by the base table, or reads rows through a table (attention), so the order can be
 // chosen once.
-#include "passes/Passes.h"
+#include "passes/Grouping.h"
 
 namespace mlir::motley {
 #define GEN_PASS_DEF_KEEPGROUPEDORDER
@@ -60,19 +60,37 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
     }
     if (isIdentity)
       return;
+    computeIdsFirst(base, roots);
     Operation *last = gatherRoots(roots, base);
-    reindexTables(base, last);
+    reindexTables(base, last, roots);
     combineReturned(function, base);
+  }
+
+  /// What the ids of the base are computed from has rows as they came: it stands before everything, and whoever else
+  /// reads it needs a permutation.
+  static void computeIdsFirst(GroupByOp base, SmallVectorImpl<Value> &roots) {
+    Block *block = base->getBlock();
+    base->moveBefore(block, block->begin());
+    for (Value operand : base->getOperands())
+      for (Operation *op : llvm::reverse(computationOf(operand))) {
+        op->moveBefore(block, block->begin());
+        for (Value result : op->getResults())
+          if (!llvm::is_contained(roots, result))
+            roots.push_back(result);
+      }
   }
 
   /// Fields of the rows in slot order, right behind the base table. Tables are still made from the fields as they came.
   Operation *gatherRoots(ArrayRef<Value> roots, GroupByOp base) {
     Operation *last = base;
+    SmallVector<Operation *> computation = computationOf(base.getIds());
     for (Value root : roots) {
       auto type = dyn_cast<RankedTensorType>(root.getType());
       if (!type || type.getRank() < 1 || type.getDimSize(0) != base.getGroups().getType().getBound())
         continue;
-      auto needsSlots = [](OpOperand &use) { return !isa<GroupByOp>(use.getOwner()); };
+      auto needsSlots = [&](OpOperand &use) {
+        return !isa<GroupByOp>(use.getOwner()) && !llvm::is_contained(computation, use.getOwner());
+      };
       if (llvm::none_of(root.getUses(), needsSlots))
         continue;
       OpBuilder b(&getContext());
@@ -87,12 +105,18 @@ struct KeepGroupedOrder : motley::impl::KeepGroupedOrderBase<KeepGroupedOrder> {
     return last;
   }
 
-  /// A table of another partition names rows by where the base put them.
-  void reindexTables(GroupByOp base, Operation *last) {
+  /// A table of another partition is made from ids as they came, and names rows by where the base put them.
+  void reindexTables(GroupByOp base, Operation *last, ArrayRef<Value> roots) {
     OpBuilder b(&getContext());
     for (auto table : llvm::make_early_inc_range(getOperation().getOps<GroupByOp>())) {
       if (table == base || table.getGroups().use_empty())
         continue;
+      if (Value ids = table.getIds(); ids && !llvm::is_contained(roots, ids)) { // computed from fields in slot order
+        b.setInsertionPoint(table);
+        auto asTheyCame =
+            CombineRowsOp::create(b, ids.getLoc(), ids.getType(), ids, base.getGroups(), Value(), Value());
+        table.getIdsMutable().assign(asTheyCame);
+      }
       b.setInsertionPointAfter(table->isBeforeInBlock(last) ? last : table.getOperation());
       auto reindexed =
           ReindexOp::create(b, table.getLoc(), table.getGroups().getType(), table.getGroups(), base.getGroups());
