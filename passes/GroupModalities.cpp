@@ -48,7 +48,7 @@ static Value traceOut(Value value) {
 /// Operations that need a table; others treat rows one by one.
 static bool goesByGroups(Operation *op) {
   return isa<EmbeddingOp, LinearOp, NormOp, AttentionOp, CrossEntropyOp, ByModalityOp, ExpertsOp, SelectRowsOp,
-             ChooseTokensOp, LimitCapacityOp, MeanRowsOp, ObserveOp>(op);
+             ChooseTokensOp, LimitCapacityOp, MeanRowsOp, SoftmaxRowsOp, SoftExpertsOp, ObserveOp>(op);
 }
 
 Grouper::Grouper(func::FuncOp function) : function(function), b(function.getContext()) {
@@ -184,6 +184,15 @@ LogicalResult Grouper::groupOne(Operation *op, const RowSpace &space, RowCase &r
     return inlineModalities(byModality, space, rows);
   if (auto experts = dyn_cast<ExpertsOp>(op))
     return emitExperts(Routed(experts, &rows), space);
+  if (auto soft = dyn_cast<SoftExpertsOp>(op))
+    return emitSoftExperts(Mixed(soft, &rows), space);
+  if (auto softmax = dyn_cast<SoftmaxRowsOp>(op)) {
+    rows.values.map(softmax.getResult(),
+                    SoftmaxRowsOp::create(b, loc, softmax.getType(), rows.values.lookup(softmax.getInput()),
+                                          space.groups, mapAttr)
+                        .getResult());
+    return success();
+  }
   if (auto select = dyn_cast<SelectRowsOp>(op))
     return emitSelection(select, space, rows);
   if (auto attention = dyn_cast<AttentionOp>(op)) {
@@ -281,7 +290,7 @@ void Grouper::groupAttention(AttentionOp op, Value documents, IRMapping &values)
 FailureOr<Value> Grouper::documentsIn(const RowSpace &space, Value documents, Operation *user) {
   Location loc = user->getLoc();
   if (!space.outer) {
-    if (cast<GroupsType>(space.groups.getType()).isSelection())
+    if (!space.groups.getDefiningOp<GroupByOp>()) // slots
       return user->emitOpError("goes by documents inside of an expert, where a row may stand several times; compute it "
                                "before motley.experts and pass it as an input");
     Value table = makeTable(loc, documents, documents ? space.bound() : 1, space.bound());

@@ -55,15 +55,23 @@ LogicalResult Grouper::emitCases(MutableArrayRef<RowCase> cases, const RowSpace 
   auto atEnd = [&](size_t i) { return &*next[i] == cases[i].body->getTerminator(); };
   while (true) {
     SmallVector<Routed> routed;
+    SmallVector<Mixed> mixed;
     for (size_t i = 0; i < cases.size(); ++i) {
-      for (; !atEnd(i) && !isa<ExpertsOp>(*next[i]); ++next[i])
+      for (; !atEnd(i) && !isa<ExpertsOp, SoftExpertsOp>(*next[i]); ++next[i])
         if (failed(groupOne(&*next[i], space, cases[i])))
           return failure();
-      if (!atEnd(i))
-        routed.emplace_back(cast<ExpertsOp>(*next[i]++), &cases[i]);
+      if (atEnd(i))
+        continue;
+      if (auto soft = dyn_cast<SoftExpertsOp>(*next[i]))
+        mixed.emplace_back(soft, &cases[i]);
+      else
+        routed.emplace_back(cast<ExpertsOp>(*next[i]), &cases[i]);
+      ++next[i];
     }
-    if (routed.empty())
+    if (routed.empty() && mixed.empty())
       return success();
+    if (failed(emitSoftExperts(mixed, space)))
+      return failure();
     // Experts that can't share a table get one of their own.
     while (!routed.empty()) {
       SmallVector<Routed> alike, rest;

@@ -94,6 +94,9 @@ private:
   bool canShareTable(const Routed &first, const Routed &second) const;
   LogicalResult emitExperts(ArrayRef<Routed> routed, const RowSpace &space);
   Value weigh(Value result, function_ref<Value(Type)> factorsOf);
+  using Mixed = std::pair<SoftExpertsOp, RowCase *>;
+  LogicalResult emitSoftExperts(ArrayRef<Mixed> mixed, const RowSpace &space); // GroupMixing.cpp
+  LogicalResult emitMixture(ArrayRef<Mixed> mixed, const RowSpace &space);
   LogicalResult emitSelection(SelectRowsOp op, const RowSpace &space, RowCase &rows);
   Value split(Location loc, Value value, Value groups, ArrayRef<int64_t> owner, int64_t branch, int64_t numBranches,
               SmallVectorImpl<SplitGroupsOp> &made);
