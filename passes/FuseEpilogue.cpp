@@ -56,6 +56,10 @@ public:
         ++numFused;
       }
     }
+    if (!rowSums.empty() && !tellsColumns()) {
+      numFused -= rowSums.size();
+      rowSums.clear();
+    }
     if (numFused)
       rebuild();
     return numFused;
@@ -162,6 +166,13 @@ private:
       return user != product && !llvm::is_contained(rowSums, user) &&
              llvm::none_of(user->getResults(), [&](Value result) { return isInside(result); });
     });
+  }
+
+  /// Whether the fused product shows how many columns are summed: a forward one knows its matrix by panels alone, and has
+  /// its columns from a result or an extra operand that is a matrix.
+  bool tellsColumns() {
+    return product.getTransposed() || llvm::any_of(inside, [&](Value value) { return leaves(value); }) ||
+           llvm::any_of(extras, [](Value extra) { return cast<RankedTensorType>(extra.getType()).getRank() == 2; });
   }
 
   void rebuild() {

@@ -128,3 +128,26 @@ func.func @results(%x: tensor<32x16xf32>, %y: tensor<32x16xf32>, %live: i32) -> 
   }
   return %r#0, %r#1 : tensor<32x16xf32>, tensor<32x16xf32>
 }
+
+// -----
+
+motley.variable @w : tensor<16x3xf32> init normal 0.02
+motley.bank @bank.w [[@w]]
+
+// Tests that the sum of each row stays outside of a forward product where no result is as wide as the matrix: nothing else tells
+// its columns.
+// CHECK-LABEL: func.func @sums
+func.func @sums(%x: tensor<32x16xf32>, %live: i32) -> (tensor<32xf32>, tensor<32xf32>, tensor<32x3xf32>) {
+  %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  // CHECK: %[[A:.*]] = motley.grouped_matmul @bank.w {{.*}} -> tensor<32x3xf32> epilogue {
+  // CHECK: motley.row_sum %[[A]] : tensor<32x3xf32> -> tensor<32xf32>
+  %a = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x3xf32>
+  %s = motley.sigmoid %a : tensor<32x3xf32>
+  %r = motley.row_sum %s : tensor<32x3xf32> -> tensor<32xf32>
+  // CHECK: %[[B:.*]]:2 = motley.grouped_matmul @bank.w {{.*}} -> (tensor<32x3xf32>, tensor<32x1xf32>) epilogue {
+  // CHECK: motley.row_sum %[[B]]#1 : tensor<32x1xf32> -> tensor<32xf32>
+  %b = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %t : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x3xf32>
+  %u = motley.sigmoid %b : tensor<32x3xf32>
+  %q = motley.row_sum %u : tensor<32x3xf32> -> tensor<32xf32>
+  return %r, %q, %u : tensor<32xf32>, tensor<32xf32>, tensor<32x3xf32>
+}
