@@ -316,14 +316,15 @@ def test_experts_under_depths_go_by_the_rows_that_are_left(data):
 def test_experts_read_fields_of_their_rows(data):
     class Positional(nn.Module):
         def __init__(self):
-            self.width, self.table = WIDTH, nn.Embedding(data.vocabulary, WIDTH)
+            self.width, self.gate = WIDTH, nn.Linear(WIDTH, 4)
 
         def forward(self, x, tokens):
-            return x + self.table(tokens)
+            chosen = F.one_hot(F.hash_ids(tokens.token, 4), 4)
+            return x * F.row_broadcast(F.row_sum(F.softmax(self.gate(x), chosen)), WIDTH)
 
     text = text_of(data, nn.MoE([nn.SwiGLU(WIDTH, 24), Positional()], route=nn.TopK(1)))
     assert text.count("(%region1.0: tensor<64x16xf32>, %region1.1: tensor<64xi32>)") == 1
-    assert "motley.embedding @body.experts.1.table(%region2.1)" in text
+    assert re.search(r"motley.hash %region2.1\b", text)
 
 
 def test_own_routes_and_losses(data):
@@ -377,6 +378,12 @@ def test_kinds_of_moma(data, examples, kind):
     layers = 7 if kind.startswith("mod+") else 4
     assert text.count("motley.attention") == layers
     assert text.count("motley.select_rows") == (4 if kind.startswith("mod+") else 0)
+
+
+def test_example_of_soft_mixtures_is_read(data, examples):
+    text = mt.read_model(examples / "soft_moe.py", data, rows=64).text
+    assert native.emit(text, "model", "motley", "-")
+    assert text.count("motley.soft_experts") == 2
 
 
 @pytest.mark.parametrize("name", ["top2", "deepseek", "relu_routed", "low_rank", "mot_text_experts"])

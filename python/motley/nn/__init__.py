@@ -13,6 +13,7 @@ from .low_rank import LowRank
 from .module import Module, ModuleList, Parameter
 from .noise import Gaussian, Gumbel, Jitter, Noise
 from .routes import ByIds, ExpertChoice, HashRoute, Route, Scores, Threshold, TopK, TopP
+from .soft import SoftMoE
 
 __all__ = [
     "Attention",
@@ -41,6 +42,7 @@ __all__ = [
     "Route",
     "Scheduled",
     "Scores",
+    "SoftMoE",
     "SwiGLU",
     "Threshold",
     "TopK",

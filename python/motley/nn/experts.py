@@ -99,7 +99,7 @@ class MoE(Module):
         losses: Mapping[str, Coefficient] | None = None,
         width: int | None = None,
     ):
-        made, nulls = _make_experts(expert, experts)
+        made, nulls = make_experts(expert, experts)
         if isinstance(null, bool) or not isinstance(null, int) or null < 0:
             raise Error(f"number of null experts is {null!r}; expected an integer of at least 0")
         self.columns = len(made) + nulls + null
@@ -250,11 +250,23 @@ class MoE(Module):
         return gates if self.scale == 1 else gates * self.scale
 
 
-def _make_experts(expert: Module | Sequence[Module], experts: int | None) -> tuple[list[Module], int]:
-    """Return the experts that compute, and the number of null ones."""
+def make_experts(
+    expert: Module | Sequence[Module], experts: int | None, owner: str = "MoE"
+) -> tuple[list[Module], int]:
+    """Return the experts that compute, and the number of null ones.
+
+    Parameters
+    ----------
+    expert : Module or sequence of Module
+        One to copy, or all of them.
+    experts : int or None
+        How many copies.
+    owner : str
+        The kind of module that asks, for messages.
+    """
     if isinstance(expert, Module) and not isinstance(expert, ModuleList):
         if experts is None:
-            raise Error("number of experts is not given; expected nn.MoE(expert, experts=E), or a list of experts")
+            raise Error(f"number of experts is not given; expected nn.{owner}(expert, experts=E), or a list of experts")
         if isinstance(expert, Null):
             raise Error("nn.Null() is for a list of experts, beside some that compute; give their number as null=")
         return [copy.deepcopy(expert) for _ in range(positive(experts, "number of experts"))], 0

@@ -111,6 +111,12 @@ def mean_rows(x: Tensor, tokens: Tokens | None = None) -> Tensor:
     )
 
 
+def softmax_rows(x: Tensor) -> Tensor:
+    """Softmax over the rows of each column: those of the place, for one modality inside of `ByModality`."""
+    _check("softmax_rows", x, matrix=True)
+    return x.tracer.emit(f"motley.softmax_rows {{0}} : {x.type}", [x], x.shape)
+
+
 def one_hot(ids: Tensor, columns: int) -> Tensor:
     """1 in the column that the id names, else 0; an id outside names none: [R] of i32 to [R, columns] of i32."""
     _check_ids("one_hot", ids)
