@@ -183,11 +183,18 @@ LogicalResult ByModalityOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 bool mlir::motley::isRowOperation(Operation &op) {
-  return isa<EmbeddingOp, LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp,
-             NoiseOp, ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp,
-             ExpertsOp, ObserveOp, SoftmaxRowsOp, SoftExpertsOp>(op) ||
+  return isa<LinearOp, NormOp, RopeOp, MapOp, RowSumOp, RowBroadcastOp, SoftmaxOp, LogSumExpOp, MeanRowsOp, NoiseOp,
+             ChooseExpertsOp, ChooseAboveOp, ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, ExpertsOp,
+             ObserveOp, SoftmaxRowsOp, SoftExpertsOp>(op) ||
          op.getName().getDialectNamespace() == "linalg" || op.getName().getStringRef() == "tensor.empty" ||
          op.hasTrait<OpTrait::Elementwise>() || op.hasTrait<OpTrait::ConstantLike>();
+}
+
+LogicalResult mlir::motley::verifyLooksUpNothing(Operation &inner) {
+  if (!isa<EmbeddingOp>(inner))
+    return success();
+  return inner.emitOpError() << "cannot stand in " << inner.getParentOp()->getName()
+                             << "; look the tokens up before it and pass the rows in";
 }
 
 LogicalResult ByModalityOp::verifyRegions() {
@@ -200,6 +207,8 @@ LogicalResult ByModalityOp::verifyRegions() {
     if (!yield || yield.getOperandTypes() != getResultTypes()) /*by_modality_c2*/
       return (yield ? yield.emitOpError() : emitOpError()) << "yields other types than the results of by_modality";
     for (Operation &op : body.front().without_terminator()) { /*by_modality_c3*/
+      if (failed(verifyLooksUpNothing(op)))
+        return failure();
       if (!isRowOperation(op))
         return op.emitOpError("mixes rows, so it cannot stand in a case of by_modality; move it outside");
     }

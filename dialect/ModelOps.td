@@ -134,8 +134,8 @@ def ByModalityOp : MotleyOp<"by_modality", [Pure, SingleBlock, NoRegionArguments
     Constraints:
     * C1: every modality of the module appears in exactly one case; the field has the R of the results.
     * C2: a case yields values of the result types, at least one.
-    * C3: a case holds row operations: embedding, linear, norm, rope, elementwise arithmetic and activations, routing and
-      experts, and no attention, loss, select_rows or nested by_modality.
+    * C3: a case holds row operations: linear, norm, rope, elementwise arithmetic and activations, routing and
+      experts, and no embedding, attention, loss, select_rows or nested by_modality.
 
     Example:
 

@@ -193,10 +193,13 @@ static int64_t numSlots(Block &body) {
 
 /// A body of experts: row operations on the rows that it gets.
 static LogicalResult verifyExpert(Operation *op, Region &region) {
-  for (Operation &inner : region.front().without_terminator())
+  for (Operation &inner : region.front().without_terminator()) {
+    if (failed(verifyLooksUpNothing(inner)))
+      return failure();
     if (!isRowOperation(inner))
       return inner.emitOpError() << "looks beyond the rows of one expert; a body of " << op->getName()
                                  << " holds row operations";
+  }
   return verifyIsolation(op, region);
 }
 
@@ -248,8 +251,11 @@ LogicalResult SelectRowsOp::verifyRegions() {
   if (failed(verifyRouted(*this, body, getInputs(), numSlots(body), cast<RankedTensorType>(getResult().getType()),
                           "the body"))) /*select_rows_c2*/ /*select_rows_c3*/
     return failure();
-  for (Operation &inner : body) /*select_rows_c4*/
+  for (Operation &inner : body) { /*select_rows_c4*/
+    if (failed(verifyLooksUpNothing(inner)))
+      return failure();
     if (isa<CrossEntropyOp, SelectRowsOp>(inner))
       return inner.emitOpError("cannot stand in motley.select_rows");
+  }
   return verifyIsolation(*this, getBody()); /*select_rows_c4*/
 }

@@ -359,7 +359,7 @@ def SelectRowsOp : MotleyOp<"select_rows", [Pure]> {
     * C1: chosen is [R, 1]; otherwise and the result have one type, of R rows.
     * C2: all inputs have R rows; the arguments of the body are the inputs on S rows, one S for all.
     * C3: the body yields one tensor of S rows with the width of the result.
-    * C4: the body sees tensors of rows only through its arguments, and holds no loss or nested select_rows.
+    * C4: the body sees tensors of rows only through its arguments, and holds no embedding, loss or nested select_rows.
 
     Example:
 

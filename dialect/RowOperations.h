@@ -10,6 +10,10 @@ namespace mlir::motley {
 /// those that are there.
 bool isRowOperation(Operation &op);
 
+/// Refuses a look-up of tokens in a region whose rows are some of those of the function: its table would be indexed by
+/// the tokens of all rows, and the gradient summed over them.
+LogicalResult verifyLooksUpNothing(Operation &inner);
+
 } // namespace mlir::motley
 
 #endif // MOTLEY_DIALECT_ROWOPERATIONS_H

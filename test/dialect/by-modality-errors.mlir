@@ -146,3 +146,17 @@ func.func @by_modality_c3_nested(%x: tensor<4x8xf32>, %m: tensor<4xi32>) {
   } case [@text]
   return
 }
+
+// -----
+
+// Tests that a case looks up no tokens: its table may be as long as its own modality is.
+motley.modality @text ids 0 to 10
+motley.variable @table : tensor<10x8xf32> init constant 0.0
+func.func @by_modality_c3_embedding(%t: tensor<4xi32>, %m: tensor<4xi32>) {
+  %y = motley.by_modality %m : tensor<4xi32> -> (tensor<4x8xf32>) {
+    // expected-error @below {{'motley.embedding' op cannot stand in motley.by_modality; look the tokens up before it and pass the rows in}}
+    %e = motley.embedding @table(%t) : (tensor<4xi32>) -> tensor<4x8xf32>
+    motley.yield %e : tensor<4x8xf32>
+  } case [@text]
+  return
+}

@@ -225,3 +225,31 @@ func.func @select_rows_c4_outside(%c: tensor<4x1xi32>, %x: tensor<4x8xf32>, %p: 
   }
   return
 }
+
+// -----
+
+// Tests that an expert looks up no tokens.
+motley.variable @table : tensor<10x8xf32> init constant 0.0
+func.func @experts_c4_embedding(%c: tensor<4x2xi32>, %t: tensor<4xi32>) {
+  %y = motley.experts %c (%t) : (tensor<4x2xi32>, tensor<4xi32>) -> tensor<4x8xf32> {
+  ^bb0(%a: tensor<6xi32>):
+    // expected-error @below {{'motley.embedding' op cannot stand in motley.experts; look the tokens up before it and pass the rows in}}
+    %e = motley.embedding @table(%a) : (tensor<6xi32>) -> tensor<6x8xf32>
+    motley.yield %e : tensor<6x8xf32>
+  }
+  return
+}
+
+// -----
+
+// Tests that no tokens are looked up for the rows of a selection.
+motley.variable @table : tensor<10x8xf32> init constant 0.0
+func.func @select_rows_c4_embedding(%c: tensor<4x1xi32>, %t: tensor<4xi32>, %x: tensor<4x8xf32>) {
+  %y = motley.select_rows %c (%t) otherwise %x : (tensor<4x1xi32>, tensor<4xi32>, tensor<4x8xf32>) -> tensor<4x8xf32> {
+  ^bb0(%a: tensor<3xi32>):
+    // expected-error @below {{'motley.embedding' op cannot stand in motley.select_rows; look the tokens up before it and pass the rows in}}
+    %e = motley.embedding @table(%a) : (tensor<3xi32>) -> tensor<3x8xf32>
+    motley.yield %e : tensor<3x8xf32>
+  }
+  return
+}

@@ -31,8 +31,15 @@ class Model(nn.Module):
 
 def model(data):
     return Model(data)
+
+class TokenRows(nn.Module):
+    def __init__(self, data):
+        self.table = nn.Embedding(data.vocabulary, 16)
+
+    def forward(self, x, tokens):
+        return x + self.table(tokens)
 """
-MADE, USED = 16, 20  # lines of the template
+MADE, USED, LOOKED_UP = 16, 20, 31  # lines of the template
 
 CASES = {
     # what is made wrongly
@@ -208,6 +215,24 @@ CASES = {
         USED,
         "Attention 'part.experts.0' is inside an expert; attention runs over all rows: route its projections instead, "
         "as in nn.MoE(nn.Linear(16, 16), ...)",
+    ),
+    "embedding-of-an-expert": (
+        "nn.MoE(TokenRows(data), 2, width=16)",
+        LOOKED_UP,
+        "Embedding 'part.experts.0.table' looks tokens up among the rows of one expert; look them up before and pass "
+        "the rows in",
+    ),
+    "embedding-of-a-modality": (
+        "nn.ByModality(text=TokenRows(data), image=ffn)",
+        LOOKED_UP,
+        "Embedding 'part.text.table' looks tokens up among the rows of one modality; look them up before and pass the "
+        "rows in",
+    ),
+    "embedding-of-a-selection": (
+        "nn.MixtureOfDepths(TokenRows(data), width=16)",
+        LOOKED_UP,
+        "Embedding 'part.block.table' looks tokens up among the rows of a selection; look them up before and pass the "
+        "rows in",
     ),
     "untied-expert": (
         "nn.MoE(nn.SwiGLU(16, 24, untie=data.modalities), 4)",

@@ -7,6 +7,7 @@ from typing import Any, Iterator
 from ..errors import Error, kind
 from ..hyperparameters import PRECISIONS
 from ..modalities import Towers, Untie, as_towers
+from ..regions import KINDS
 from ..trace import Tensor, Tokens, check_rows, number
 from .module import Module, Parameter, positive
 
@@ -185,7 +186,13 @@ class Embedding(Layer):
         """
         if not isinstance(tokens, Tokens):
             raise Error(f"{type(self).__name__} got {kind(tokens)}; expected the tokens")
-        tracer, token = tokens.tracer, tokens.token
+        tracer = tokens.tracer
+        if tracer.region:
+            raise Error(
+                f"{tracer.name_of(self)} looks tokens up among the rows of {KINDS[tracer.region[-1].kind]}; look them "
+                f"up before and pass the rows in"
+            )
+        token = tokens.token
         if self.vocabulary < tokens.modalities.vocabulary:
             raise Error(
                 f"{tracer.name_of(self)} has {self.vocabulary} rows; the modalities have "
