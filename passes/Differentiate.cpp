@@ -39,6 +39,10 @@ public:
     for (Operation *op : llvm::reverse(before)) {
       if (llvm::none_of(op->getResults(), [&](Value result) { return has(result); }))
         continue;
+      if (auto embedding = dyn_cast<GroupedEmbeddingOp>(op);
+          embedding && !embedding.getGroups().getDefiningOp<GroupByOp>())
+        return op->emitOpError("has a gradient only over all rows, in a table that motley.group_by makes; look the "
+                               "tokens up before rows are chosen");
       b.setInsertionPoint(backward);
       if (failed(buildAdjointOf(op, b, *this)))
         return failure();
@@ -90,8 +94,11 @@ public:
 
   Value rowsByToken(Value tokens, Value groups, int64_t numTokens) override {
     Value live = groups.getDefiningOp<GroupByOp>().getLive();
-    return GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens), 0), tokens,
-                             live);
+    Value &table = tablesByToken[{tokens, live, numTokens}];
+    if (!table)
+      table = GroupByOp::create(b, tokens.getLoc(), GroupsType::get(b.getContext(), numTokens, numRows(tokens), 0),
+                                tokens, live);
+    return table;
   }
 
 private:
@@ -99,6 +106,7 @@ private:
   OpBuilder b;
   llvm::DenseMap<Value, Value> cotangents;
   llvm::DenseSet<Attribute> written;
+  llvm::DenseMap<std::tuple<Value, Value, int64_t>, Value> tablesByToken; // by tokens, live count, number of ids
   llvm::DenseSet<Value> trained; // what depends on a variable that is not frozen
 
   void findTrained() {

@@ -195,3 +195,49 @@ func.func @squared(%x: tensor<32x16xf32>, %t: tensor<32xi32>, %d: tensor<32xf32>
   motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
   return %sums : tensor<1x1xf64>
 }
+
+// -----
+
+motley.variable @token : tensor<40x16xf32> init normal 0.02
+motley.bank @bank.token [[@token]]
+motley.variable @other : tensor<40x16xf32> init normal 0.02
+motley.bank @bank.other [[@other]]
+motley.variable @short : tensor<8x16xf32> init normal 0.02
+motley.bank @bank.short [[@short]]
+
+// Tests that tables of one vocabulary share the rows by token, and that one of another size gets its own.
+// CHECK-LABEL: func.func @embeddings
+// CHECK-SAME: %[[T:[a-z0-9]+]]: tensor<32xi32>
+func.func @embeddings(%t: tensor<32xi32>, %d: tensor<32xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %a = motley.grouped_embedding @bank.token(%t) by %g : (tensor<32xi32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %b = motley.grouped_embedding @bank.other(%t) by %g : (tensor<32xi32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %c = motley.grouped_embedding @bank.short(%t) by %g : (tensor<32xi32>, !motley.groups<1, 32>) -> tensor<32x16xf32>
+  %p = arith.mulf %a, %b : tensor<32x16xf32>
+  %q = arith.mulf %p, %c : tensor<32x16xf32>
+  %s = motley.row_sum %q : tensor<32x16xf32> -> tensor<32xf32>
+  // CHECK: %[[SHORT:.*]] = motley.group_by %[[T]] live {{.*}} -> !motley.groups<8, 32>
+  // CHECK: motley.grouped_embedding_backward {{.*}} into @bank.short by %[[SHORT]]
+  // CHECK: %[[WHOLE:.*]] = motley.group_by %[[T]] live {{.*}} -> !motley.groups<40, 32>
+  // CHECK: motley.grouped_embedding_backward {{.*}} into @bank.other by %[[WHOLE]]
+  // CHECK-NOT: motley.group_by
+  // CHECK: motley.grouped_embedding_backward {{.*}} into @bank.token by %[[WHOLE]]
+  motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return
+}
+
+// -----
+
+motley.variable @token : tensor<40x16xf32> init normal 0.02
+motley.bank @bank.token [[@token]]
+
+// Tests that a table of chosen rows is refused.
+func.func @embedding_of_chosen_rows(%t: tensor<32xi32>, %c: tensor<32x1xi32>, %d: tensor<32xf32>, %live: i32, %add: i1) {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %k = motley.restrict %g to %c : (!motley.groups<1, 32>, tensor<32x1xi32>) -> !motley.groups<1, 32 of 32>
+  // expected-error @+1 {{has a gradient only over all rows, in a table that motley.group_by makes; look the tokens up before rows are chosen}}
+  %a = motley.grouped_embedding @bank.token(%t) by %k : (tensor<32xi32>, !motley.groups<1, 32 of 32>) -> tensor<32x16xf32>
+  %s = motley.row_sum %a : tensor<32x16xf32> -> tensor<32xf32>
+  motley.backward (%s) cotangents (%d) add %add : (tensor<32xf32>), (tensor<32xf32>)
+  return
+}
