@@ -96,6 +96,9 @@ public:
   int64_t epoch() const { return theEpoch; }
   /// The whole position as JSON, for checkpoints.
   std::string state() const;
+  /// What tells a loader's positions from those of this one, as "seed 1 there and 2 here, rows ..."; empty where
+  /// nothing does. Of what is no position at all, that.
+  std::string differenceTo(const std::string &state) const;
   /// Takes up a position. Refuses the state of another data set, split or seed.
   Status restore(const std::string &state);
 

@@ -211,6 +211,24 @@ std::string Loader::state() const {
   return state.dump();
 }
 
+std::string Loader::differenceTo(const std::string &text) const {
+  auto there = nlohmann::json::parse(text, nullptr, false), here = nlohmann::json::parse(state());
+  if (!there.is_object())
+    return "it is not a JSON object";
+  std::string differences;
+  for (const char *key : {"dataset", "split", "seed", "shuffle", "rows", "balance"}) {
+    auto theirs = there.value(key, nlohmann::json()), mine = here.value(key, nlohmann::json());
+    if (theirs == mine)
+      continue;
+    auto spell = [](const nlohmann::json &value) {
+      return value.is_null() ? "none" : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    };
+    differences += (differences.empty() ? "" : ", ") + std::string(key) + " " + spell(theirs) + " there and " +
+                   spell(mine) + " here";
+  }
+  return differences;
+}
+
 Status Loader::restore(const std::string &text) {
   return guarded([&]() -> Status {
     std::string origin = "position in the data";

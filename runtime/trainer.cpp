@@ -192,8 +192,12 @@ Status Trainer::begin() {
     theSession->state().clear(slot);
   MOTLEY_ASSIGN(CheckpointInfo info, loadParameters(config.from, theSession->state()));
   nlohmann::json position = nlohmann::json::parse(info.data, nullptr, false);
-  if (position.is_object() && position.value("dataset", "") == dataset->checksum())
-    MOTLEY_RETURN_IF_ERROR(loader->restore(info.data).withPrefix(config.from));
+  if (!position.is_object() || position.empty())
+    return Status::ok(); // parameters that no run of this runtime made
+  std::string difference = loader->differenceTo(info.data);
+  if (difference.empty())
+    return loader->restore(info.data).withPrefix(config.from);
+  theNotice = "the data begins anew: the position in '" + config.from + "' is of another order: " + difference;
   return Status::ok();
 }
 

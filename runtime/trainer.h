@@ -34,7 +34,8 @@ struct TrainerConfig {
   std::string directory;           ///< of log and checkpoints; empty: neither is written
   std::string resume; ///< empty: a fresh run; "latest": the newest in `directory`; else a checkpoint's path
   /// A checkpoint that a fresh run takes its parameters from, and its position in the data where that is of this data
-  /// set; empty: initial values. Moments, averages and steps begin anew.
+  /// set, in the same order: with the same seed, rows and balance; empty: initial values. Moments, averages and steps
+  /// begin anew.
   std::string from;
   std::vector<Coefficient> coefficients; ///< exactly the scalars that the losses take
   std::map<std::string, double> balance; ///< wished shares of tokens by modality; empty: as the data has them
@@ -65,6 +66,8 @@ public:
   const TrainerConfig &settings() const { return config; }
   Session &session() { return *theSession; }
   bool hasHeldout() const { return heldout != nullptr; }
+  /// What the user should know of how the run began, one line; empty: nothing.
+  const std::string &notice() const { return theNotice; }
 
 private:
   Trainer() = default;
@@ -91,6 +94,7 @@ private:
   std::vector<int64_t> epochs;          // of the microbatches
   RunLog log;
   int64_t stepsDone = 0;
+  std::string theNotice;
   Status failure; // sticky: the parameters are no longer those of step `stepsDone`
 };
 

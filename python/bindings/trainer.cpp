@@ -164,7 +164,8 @@ void bindTrainer(py::module_ &module) {
       .def("run", &run, py::arg("on_step") = std::function<bool(py::dict)>())
       .def_property_readonly("current_step", &Trainer::currentStep)
       .def_property_readonly("is_done", &Trainer::isDone)
-      .def_property_readonly("has_heldout", &Trainer::hasHeldout);
+      .def_property_readonly("has_heldout", &Trainer::hasHeldout)
+      .def_property_readonly("notice", &Trainer::notice);
 }
 
 } // namespace motley::python

@@ -122,6 +122,11 @@ class Trainer:
         return self._trainer.is_done
 
     @property
+    def notice(self) -> str:
+        """What the user should know of how the run began, one line; empty: nothing."""
+        return self._trainer.notice
+
+    @property
     def has_heldout(self) -> bool:
         """Whether the data set has held-out documents."""
         return self._trainer.has_heldout

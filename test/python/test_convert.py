@@ -91,8 +91,8 @@ def test_towers_give_the_outputs_of_the_dense_model(trained, tmp_path):
     assert new.step == 0 and new.data == old.data and json.loads(new.config)["step"] == 3
 
 
-def test_training_starts_from_it(trained, tmp_path):
-    """With a fresh schedule, the position in the data kept, and no moments."""
+def test_training_starts_from_it(trained, tmp_path, capsys):
+    """With a fresh schedule, the position in the data kept where its order is the same, and no moments."""
     out = tmp_path / "towers.safetensors"
     assert convert(trained, "towers", out) == 0
     options = ["--data", trained / "data", "--set", "kind=towers", "--seed", 7, "--checkpoint-interval", 1]
@@ -107,7 +107,11 @@ def test_training_starts_from_it(trained, tmp_path):
     first = json.loads((tmp_path / "longer" / "log.jsonl").read_text().splitlines()[0])
     assert first["targets"] == steps[0]["targets"]
     assert first["losses"]["ce"]["all"] == pytest.approx(steps[0]["losses"]["ce"]["all"], rel=1e-6)
-    assert run("train", trained / "model.py", *options[:-4], "--out", tmp_path / "other", "--seed", 8, "--from", out) == 1
+    capsys.readouterr()
+    other = ["--data", trained / "data", "--set", "kind=towers", "--steps", 2, "--warmup", 1, "--out", tmp_path / "other"]
+    assert run("train", trained / "model.py", *other, "--seed", 8, "--from", out) == 0
+    said = capsys.readouterr().err
+    assert f"the data begins anew: the position in '{out}' is of another order: seed 7 there and 8 here" in said
 
 
 def test_experts_are_copies_and_routers_begin_anew(trained, tmp_path):

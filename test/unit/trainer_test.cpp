@@ -259,6 +259,40 @@ TEST_F(TrainerTest, RefusesWhatDoesNotFit) {
          "is of a run with seed 9, this run has seed 10");
 }
 
+// A fresh run goes on in the data where the order is the checkpoint's; else it begins the data anew, and says so.
+TEST_F(TrainerTest, TakesThePositionOverWhereTheOrderIsTheSame) {
+  auto targetsOfStep = [](Trainer &trainer) {
+    auto report = trainer.step();
+    EXPECT_OK(report);
+    return report.isOk() ? report->targetsByModality : std::vector<int64_t>();
+  };
+  auto trainer = make(*session);
+  targetsOfStep(*trainer);
+  ASSERT_OK(trainer->save());
+  std::string from = *latestCheckpoint(config.directory);
+  std::vector<float> before = *session->state().read("logits", "param");
+  std::vector<int64_t> next = targetsOfStep(*trainer);
+  config.directory.clear();
+  auto begin = [&](const std::string &notice) {
+    auto other = test::fakeSession(1);
+    config.from = from;
+    auto fresh = make(*other);
+    ASSERT_TRUE(fresh) << notice;
+    EXPECT_EQ(*other->state().read("logits", "param"), before);
+    EXPECT_EQ(fresh->notice().empty(), notice.empty()) << fresh->notice();
+    EXPECT_NE(fresh->notice().find(notice), std::string::npos) << fresh->notice();
+    std::vector<int64_t> found = targetsOfStep(*fresh);
+    config.from.clear();
+    EXPECT_EQ(found, notice.empty() ? next : targetsOfStep(*make(*other)));
+  };
+  begin("");
+  config.seed = 10;
+  begin("the data begins anew: the position in '" + from + "' is of another order: seed 9 there and 10 here");
+  config.seed = 9;
+  config.balance = {{"text", 4}, {"image", 1}};
+  begin("is of another order: balance none there and {\"image\":1.0,\"text\":4.0} here");
+}
+
 TEST_F(TrainerTest, RefusesAnotherDataset) {
   auto trainer = make(*session);
   ASSERT_OK(trainer->save());

@@ -89,6 +89,8 @@ def run(options: argparse.Namespace) -> None:
         options.start_from,
         options.eval_ema,
     )
+    if trainer.notice:
+        print(trainer.notice, file=sys.stderr)
     if trainer.is_done:
         print(f"'{out}' is done: {trainer.current_step} steps", file=sys.stderr)
         return
