@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any, Mapping, Sequence
 
 from .errors import Error
@@ -93,6 +95,9 @@ class Hyperparameters:
         Per step.
     precision : {"bf16", "f32"}
         What products round their operands to. Everything is stored and summed in f32.
+    memory : str or int
+        What the activations of a step may take, as "2GB", "1.5GiB" or a number of bytes: what does not fit is computed
+        again in the backward, with the same gradients. None: everything is kept.
     ema : float
         Of the average of each parameter, as 0.9999; 0: there is none.
     coefficients : dict
@@ -121,6 +126,7 @@ class Hyperparameters:
     rows: int = 2048
     microbatches: int = 1
     precision: str = "bf16"
+    memory: int | None = None
     ema: float = 0.0
     coefficients: Mapping[str, Points] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
@@ -142,6 +148,7 @@ class Hyperparameters:
             "groups": _read_groups,
             "phases": _read_phases,
             "balance": _read_balance,
+            "memory": lambda value: read_bytes(value, "training setting 'memory'"),
         }
         settings = dict(settings)
         for name, value in settings.items():
@@ -206,6 +213,29 @@ class Hyperparameters:
                     f"'{names[len(names) // 2]}'",
                     None,
                 )
+
+
+BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def read_bytes(value: Any, what: str) -> int | None:
+    """Read a size in bytes: a number, or a text with a unit.
+
+    Examples
+    --------
+    >>> read_bytes("2GB", "memory"), read_bytes("1.5 GiB", "memory"), read_bytes(4096, "memory")
+    (2000000000, 1610612736, 4096)
+    """
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and match and match[2] in BYTES:
+        size = int(Fraction(match[1]) * BYTES[match[2]])
+        if 0 < size < 2**63:
+            return size
+    units = ", ".join(name for name in BYTES if name)
+    raise Error(f"{what} is {value!r}; expected a size above 0 in bytes, or with a unit of {units}, as in '2GB'", None)
 
 
 def _number(value: Any, what: str, low: float = 0.0, strict: bool = False) -> float:

@@ -42,6 +42,7 @@ def read_model(
     settings: Mapping[str, str] | None = None,
     rows: int | None = None,
     precision: str | None = None,
+    memory: int | None = None,
 ) -> ModelText:
     """Read a model file and trace it.
 
@@ -57,6 +58,9 @@ def read_model(
         Of a microbatch; by default what ``train`` in the file says.
     precision : {"bf16", "f32"}, optional
         Of products; by default what ``train`` in the file says.
+
+    memory : int, optional
+        Bytes of activations; by default what ``train`` in the file says.
 
     Raises
     ------
@@ -77,6 +81,8 @@ def read_model(
             raise Error(f"'{path}' takes no settings; '{next(iter(settings))}' is for a model file in Python", None)
         if precision:
             raise Error(f"'{path}' says its precision itself, as the attribute motley.precision of the module", None)
+        if memory:
+            raise Error(f"'{path}' says its memory itself, as the attribute plan.memory of the module, in bytes", None)
         return ModelText(str(path), source, Hyperparameters())
     module = execute(source, str(path))
     build = getattr(module, "model", None)
@@ -87,6 +93,8 @@ def read_model(
         train = dataclasses.replace(train, rows=rows)
     if precision is not None:
         train = dataclasses.replace(train, precision=precision)
+    if memory is not None:
+        train = dataclasses.replace(train, memory=memory)
     data = dataclasses.replace(data, rows=train.rows)
     arguments = parse_settings(build, settings or {})
     variants = _phase_arguments(build, arguments, train, str(path))

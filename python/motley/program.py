@@ -57,7 +57,8 @@ def trace(
             _check_same(parameters, found[0])
         functions += found[1]
     train.check_names(list(parameters))
-    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>}} {{"]
+    memory = f", plan.memory = {train.memory}" if train.memory else ""
+    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>{memory}}} {{"]
     lines += [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
     lines += [_variable(name, parameter, *train.rule_of(name)) for name, parameter in parameters.items()]
     lines += functions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import Error
-from ..hyperparameters import PRECISIONS
+from ..hyperparameters import PRECISIONS, read_bytes
 from ..modalities import Data, Modalities
 from ..model_file import ModelText, read_model
 
@@ -53,6 +53,11 @@ def add_model_options(parser: argparse.ArgumentParser, data: str) -> None:
     parser.add_argument(
         "--precision", choices=PRECISIONS, help="of products; by default what the model file says, or bf16"
     )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="what the activations of a step may take, as 2GB; the rest is computed again in the backward",
+    )
     parser.add_argument("--data", metavar="DIR", required=data == "required", help="data set directory")
     if data == "optional":
         parser.add_argument(
@@ -94,4 +99,5 @@ def load(options: argparse.Namespace, path: str) -> ModelText:
         if not equals:
             raise Error(f"--set has '{one}'; expected NAME=VALUE", None)
         settings[name] = value
-    return read_model(path, describe_data(options), settings, options.rows, options.precision)
+    memory = read_bytes(options.memory, "--memory")
+    return read_model(path, describe_data(options), settings, options.rows, options.precision, memory)
