@@ -128,7 +128,7 @@ def _resume_from(out: Path, resume: bool) -> str | bool:
 def _keep_model(path: Path, text: str, resume: bool) -> None:
     """Store what is trained with the run, since the model file may change afterwards; refuse to resume another model."""
     if resume and path.exists():
-        if _without_locations(path.read_text(encoding="utf-8")) != _without_locations(text):
+        if _meaning(path.read_text(encoding="utf-8")) != _meaning(text):
             raise Error(
                 f"the model is not the one that this run trains, which is '{path}'; "
                 "give the same model file, --set and --rows, or another --out",
@@ -138,16 +138,18 @@ def _keep_model(path: Path, text: str, resume: bool) -> None:
     native.write_text(path, text)
 
 
-def _without_locations(text: str) -> str:
-    return re.sub(r' loc\((?:"[^"]*":\d+:\d+|unknown)\)', "", text)
+def _meaning(text: str) -> str:
+    """Leave out where a model was written, and the memory of its steps, which changes no number."""
+    return re.sub(r' loc\((?:"[^"]*":\d+:\d+|unknown)\)|, plan\.memory = \d+', "", text)
 
 
 def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters]:
     """Load or compile the model; the options override what its file says about training."""
     if options.model.endswith(".so"):
-        if options.settings or options.rows or options.precision:
+        if options.settings or options.rows or options.precision or options.memory:
             raise Error(
-                f"'{options.model}' is compiled already; --set, --rows and --precision are for model files", None
+                f"'{options.model}' is compiled already; --set, --rows, --precision and --memory are for model files",
+                None,
             )
         model, train = CompiledModel.load(options.model, options.threads), Hyperparameters()
     else:
