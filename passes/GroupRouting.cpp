@@ -3,7 +3,9 @@
 //
 // The cases of one by_modality are emitted side by side, up to where each routes rows to experts: then the experts of
 // all cases get one table together, so that text and image experts can share a launch.
+#include "mlir/IR/Matchers.h"
 #include "passes/Grouping.h"
+#include "llvm/ADT/MapVector.h"
 #include <cmath>
 
 using namespace mlir;
@@ -147,9 +149,30 @@ int64_t SlotRule::most(int64_t rows) const {
   return std::min<int64_t>(perRow * rows, numExperts * std::ceil(share * rows));
 }
 
+/// Copies the constants that a body captures into it: they have the body's slots, whatever number of rows stands around.
+static void ownConstants(Region &body) {
+  llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
+  body.walk([&](Operation *inner) {
+    for (OpOperand &use : inner->getOpOperands())
+      if (isa<RankedTensorType>(use.get().getType()) && !body.isAncestor(use.get().getParentRegion()) &&
+          matchPattern(use.get(), m_Constant()))
+        uses[use.get()].push_back(&use);
+  });
+  OpBuilder inside(body);
+  for (auto &[constant, found] : uses) {
+    Value copy = inside.clone(*constant.getDefiningOp())->getResult(0);
+    for (OpOperand *use : found)
+      use->set(copy);
+  }
+}
+
 /// Before anything is rewritten, when choices still stand behind their values and bodies have the slots that they were
 /// written for.
 void Grouper::readRules() {
+  function.walk([](Operation *op) {
+    if (isa<ExpertsOp, SoftExpertsOp, SelectRowsOp>(op))
+      llvm::for_each(op->getRegions(), ownConstants);
+  });
   function.walk([&](ExpertsOp op) {
     SlotRule rule = ruleOf(op.getChosen(), op.getBodies().size());
     if (numSlots(op) >= rule.most(numRows(op.getChosen())) && llvm::all_of(op.getBodies(), canResize))
@@ -180,10 +203,12 @@ bool mlir::motley::canResize(Region &body) {
 
 void mlir::motley::resizeBody(Block &body, int64_t slots) {
   int64_t before = numRows(body.getTerminator()->getOperand(0));
+  llvm::DenseSet<Value> resized;
   auto resize = [&](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type || type.getRank() == 0 || type.getDimSize(0) != before)
       return;
+    resized.insert(value);
     value.setType(withRows(type, slots));
     if (auto constant = value.getDefiningOp<arith::ConstantOp>())
       if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue()))
@@ -191,9 +216,10 @@ void mlir::motley::resizeBody(Block &body, int64_t slots) {
   };
   for (BlockArgument argument : body.getArguments())
     resize(argument);
-  for (Operation &op : body)
-    for (Value result : op.getResults())
-      resize(result);
+  for (Operation &op : body) // what is computed from rows, or from nothing: a constant has a value for each slot
+    if (op.getNumOperands() == 0 || llvm::any_of(op.getOperands(), [&](Value value) { return resized.contains(value); }))
+      for (Value result : op.getResults())
+        resize(result);
 }
 
 /// A body's result times its gates: a product takes them with its input, where they meet an epilogue that is there anyway

@@ -157,6 +157,53 @@ func.func @equal(%x: tensor<32x8xf32>, %m: tensor<32xi32>, %i: tensor<32xi32>) -
 
 motley.modality @text ids 0 to 24
 motley.modality @image ids 24 to 40
+motley.variable @r2 : tensor<8x2xf32> init normal 0.02
+
+// Tests that a constant from above, which one value serves bodies of several sizes, is resized in each body and stays what it
+// is outside. (Here the slots of one case are as many as all rows.)
+// CHECK-LABEL: func.func @constants_from_above
+func.func @constants_from_above(%x: tensor<18x8xf32>, %m: tensor<18xi32>, %i: tensor<18xi32>) -> (tensor<18x8xf32>, tensor<18x8xf32>) {
+  // CHECK: arith.constant dense<2.000000e+00> : tensor<18x8xf32>
+  // CHECK-NOT: dense<2.000000e+00> : tensor<18x8xf32>
+  // CHECK: motley.select({{.*}} -> !motley.groups<4, 22 of 18>
+  // CHECK: arith.constant dense<2.000000e+00> : tensor<22x8xf32>
+  // CHECK: arith.mulf {{.*}} : tensor<22x8xf32>
+  // CHECK: arith.constant dense<2.000000e+00> : tensor<22x8xf32>
+  // CHECK: arith.subf {{.*}} : tensor<22x8xf32>
+  %two = arith.constant dense<2.0> : tensor<18x8xf32>
+  %h = arith.mulf %x, %two : tensor<18x8xf32>
+  %y = motley.by_modality %m : tensor<18xi32> -> (tensor<18x8xf32>) {
+    %s = motley.linear @r2(%x) precision f32 : (tensor<18x8xf32>) -> tensor<18x2xf32>
+    %c = motley.choose_tokens %s index %i {capacity = 0.5 : f64} : (tensor<18x2xf32>, tensor<18xi32>) -> tensor<18x2xi32>
+    %e = motley.experts %c (%x) : (tensor<18x2xi32>, tensor<18x8xf32>) -> tensor<18x8xf32> {
+    ^bb0(%q: tensor<18x8xf32>):
+      %a = arith.mulf %q, %two : tensor<18x8xf32>
+      motley.yield %a : tensor<18x8xf32>
+    }, {
+    ^bb0(%q: tensor<18x8xf32>):
+      motley.yield %q : tensor<18x8xf32>
+    }
+    motley.yield %e : tensor<18x8xf32>
+  } case [@text], {
+    %s = motley.linear @r2(%x) precision f32 : (tensor<18x8xf32>) -> tensor<18x2xf32>
+    %c = motley.choose_tokens %s index %i {capacity = 0.5 : f64} : (tensor<18x2xf32>, tensor<18xi32>) -> tensor<18x2xi32>
+    %e = motley.experts %c (%x) : (tensor<18x2xi32>, tensor<18x8xf32>) -> tensor<18x8xf32> {
+    ^bb0(%q: tensor<18x8xf32>):
+      %a = arith.subf %two, %q : tensor<18x8xf32>
+      motley.yield %a : tensor<18x8xf32>
+    }, {
+    ^bb0(%q: tensor<18x8xf32>):
+      motley.yield %q : tensor<18x8xf32>
+    }
+    motley.yield %e : tensor<18x8xf32>
+  } case [@image]
+  return %y, %h : tensor<18x8xf32>, tensor<18x8xf32>
+}
+
+// -----
+
+motley.modality @text ids 0 to 24
+motley.modality @image ids 24 to 40
 motley.modality @speech ids 40 to 50
 motley.variable @a : tensor<8x8xf32> init normal 0.02
 motley.variable @b : tensor<8x8xf32> init normal 0.02
