@@ -1,6 +1,7 @@
-"""What a step launches, counted by the runtime: for L layers and M modalities, and whatever M is."""
+"""What a step launches, counted by the runtime: for L layers and M modalities, whatever M is, and with routed experts."""
 
 import re
+import sys
 from collections import Counter
 
 import numpy as np
@@ -66,18 +67,31 @@ def modalities_of(number):
     return mt.Modalities(**{name: TOKENS for name in ("text", "image", "speech")[:number]})
 
 
+def moma(kind, data):
+    """One layer of the example's MoMa."""
+    sys.path.insert(0, str(oracle.ROOT / "python" / "examples"))
+    try:
+        from moma import MoMa
+    finally:
+        sys.path.pop(0)
+    return MoMa(data, kind.removeprefix("mod+"), kind.startswith("mod+"), WIDTH, 1, 2)
+
+
 class Counted:
     """A compiled model, the types of its kernels' arguments, and the launches of a call."""
 
-    def __init__(self, layers, modalities, folder):
+    def __init__(self, layers, modalities, file, kind=None):
         self.layers, self.modalities = layers, modalities_of(modalities)
-        text = oracle.trace(Model(self.modalities, layers), mt.Data(self.modalities, rows=ROWS))
+        data = mt.Data(self.modalities, rows=ROWS)
+        if kind:
+            text = mt.trace(moma(kind, data), data)  # bf16, as it is trained
+        else:
+            text = oracle.trace(Model(self.modalities, layers), data)
         self.model = oracle.compiled(text)
         self.model.initialise(0)
         self.rows = oracle.random_rows(self.modalities, ROWS, ROWS - 3)
-        source = folder / f"{layers}-{modalities}.mlir"
-        source.write_text(text)
-        plan = oracle.run_tool("motley-opt", "--motley-to-grouped", "--motley-to-plan", source)
+        file.write_text(text)
+        plan = oracle.run_tool("motley-opt", "--motley-to-grouped", "--motley-to-plan", file)
         kernels = re.findall(r"plan\.kernel @(\S+) #plan\.(\w+).*?\[(.*?)\] access", plan)
         self.types = {name: types.split(", ") for name, _, types in kernels}
 
@@ -107,9 +121,9 @@ class Counted:
 def counted(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("counts"), {}
 
-    def get(layers, modalities):
-        key = layers, modalities
-        made[key] = made.get(key) or Counted(*key, folder)
+    def get(layers, modalities, kind=None):
+        key = layers, modalities, kind
+        made[key] = made.get(key) or Counted(layers, modalities, folder / f"{len(made)}.mlir", kind)
         return made[key]
 
     return get
@@ -186,3 +200,44 @@ def test_launches_do_not_depend_on_the_rows(counted):
         one.model.accumulate(rows, normaliser=1.0)
         assert one.model.last_launches == len(one.launches("accumulate"))
     assert np.isfinite(list(one.model.eval(one.rows)["ce"].values())).all()
+
+
+# Products of routers: one for both modalities, one for mixture-of-depths.
+@pytest.mark.parametrize("kind, routers", [("1t1i", 0), ("4t4i", 1), ("mod+4t4i", 2)])
+def test_experts_launch_as_many_products_as_a_dense_layer(counted, kind, routers):
+    dense, routed = counted(1, 2, "dense"), counted(1, 2, kind)
+    for function in ("eval", "accumulate"):
+        expected, found = dense.families(function), routed.families(function)
+        passes = 1 if function == "eval" else 2
+        assert found["matmul"] == expected["matmul"] + passes * routers, function
+        assert found["outer"] == expected["outer"] + (passes - 1) * routers, function
+        for family in ("attention", "attention_query", "attention_key", "norm", "norm_backward", "rope"):
+            assert found[family] == expected[family], (function, family)
+    assert dense.families("eval")["matmul"] == 4 + 1  # and the head
+    assert dense.families("accumulate")["outer"] == 4 + 1
+
+
+def test_all_experts_share_one_table_and_their_rows_are_read_in_place(counted):
+    one = counted(1, 2, "4t4i")
+    for function, combined in (("eval", 1), ("accumulate", 2)):
+        found = one.families(function)
+        assert found["select"] == 1 and found["choose_tokens"] == 2, function
+        assert found["combine"] == combined, function
+        moved = [name for name, family in one.launches(function) if family == "permute"]
+        assert len(moved) == 6, function  # token, target, weight, position, order, index
+        for name in moved:
+            assert one.types[name][0] in (f"memref<{ROWS}xi32>", f"memref<{ROWS}xf32>")
+
+
+def test_mixture_of_depths_restricts_once_and_attends_on_the_kept_rows(counted):
+    one, kept = counted(1, 2, "mod+4t4i"), ROWS // 4 + 1
+    for function, families in (
+        ("eval", ["attention"]),
+        ("accumulate", ["attention", "attention_query", "attention_key"]),
+    ):
+        found = one.families(function)
+        assert found["restrict"] == 1 and found["reindex_selection"] == 1, function
+        for name, family in one.launches(function):
+            if family in families:
+                assert f"memref<{kept}x{WIDTH}xf32>" in one.types[name], (function, family)
+                assert f"memref<{ROWS}x{WIDTH}xf32>" not in one.types[name], (function, family)
