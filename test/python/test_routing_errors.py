@@ -127,6 +127,12 @@ CASES = {
         MADE,
         "allowed is for nn.TopK; the route here is ExpertChoice",
     ),
+    "allowed-reroute": (
+        "nn.MoE(ffn, 4, nn.TopK(1, 0.5, 'reroute'), allowed=lambda x, tokens: None)",
+        MADE,
+        "allowed does not go with overflow 'reroute', which sends rows to whatever expert has room; use 'position' or "
+        "'priority'",
+    ),
     "noise": (
         "nn.MoE(ffn, 4, noise=0.1)",
         MADE,

@@ -63,7 +63,8 @@ class MoE(Module):
     noise : Noise, optional
         `Gumbel`, `Gaussian` or `Jitter`, in training only.
     allowed : callable, optional
-        Takes (x, tokens) and returns i32 [R, E + null], 0 where a row must not take an expert; for `TopK`.
+        Takes (x, tokens) and returns i32 [R, E + null], 0 where a row must not take an expert; for `TopK`, but not with
+        overflow "reroute", which sends rows to whatever expert has room.
     per_document : bool
         Scores are averaged over each document: its rows choose together.
     losses : mapping of str to float or Scheduled, optional
@@ -142,6 +143,11 @@ class MoE(Module):
             raise Error(f"TopP adds up probabilities of a row, which gate '{self.gate}' does not give; use 'softmax'")
         if self.allowed is not None and not isinstance(self.route, TopK):
             raise Error(f"allowed is for nn.TopK; the route here is {type(self.route).__name__}")
+        if self.allowed is not None and self.route.capacity is not None and self.route.overflow == "reroute":
+            raise Error(
+                "allowed does not go with overflow 'reroute', which sends rows to whatever expert has room; use "
+                "'position' or 'priority'"
+            )
         if isinstance(self.route, TopK) and self.route.k > self.columns:
             raise Error(f"k is {self.route.k}, of {self.columns} experts; expected at most as many")
         if self.noise is not None and not isinstance(self.noise, Noise):

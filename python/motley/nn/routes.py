@@ -125,7 +125,8 @@ class TopK(Route):
         dropped. A capacity factor f, as papers give it, is the capacity f k / E.
     overflow : {"position", "priority", "reroute"}
         What becomes of rows beyond the capacity: the first keep their place (arXiv 2101.03961), those of the highest
-        scores do (arXiv 2106.05974), or the others go to the next expert with room.
+        scores do (arXiv 2106.05974), or the others go to the next expert with room, which ``allowed`` of a `MoE` can't
+        keep them from: the two are refused together.
     scope : {"microbatch", "sequence"}
         Of the capacity.
 
