@@ -125,7 +125,7 @@ private:
     for (auto [i, value] : llvm::enumerate(branches)) {
       auto belongs = [&, value = value](ArrayRef<int64_t> members) {
         Operation *first = branches[members.front()].getDefiningOp(), *op = value.getDefiningOp();
-        return first && op && first != op && isRowOperation(op) && areAlike({first, op}) &&
+        return first && op && first != op && commutesWithMerge(op) && areAlike({first, op}) &&
                cast<OpResult>(branches[members.front()]).getResultNumber() == cast<OpResult>(value).getResultNumber();
       };
       auto found = llvm::find_if(classes, belongs);
@@ -180,7 +180,7 @@ private:
     return split.getInput();
   }
 
-  static bool isRowOperation(Operation *op) {
+  static bool commutesWithMerge(Operation *op) {
     return op->hasTrait<OpTrait::Elementwise>() ||
            isa<MapOp, RopeOp, GroupedNormOp, GroupedNormBackwardOp, GroupedBiasOp>(op) ||
            (isa<GroupedMatmulOp>(op) && cast<GroupedMatmulOp>(op).getEpilogue().empty());
@@ -221,7 +221,7 @@ private:
     unsigned resultNumber = 0;
     for (Value value : branches) {
       auto result = dyn_cast<OpResult>(value);
-      if (!result || !isRowOperation(result.getOwner()))
+      if (!result || !commutesWithMerge(result.getOwner()))
         return {};
       resultNumber = result.getResultNumber();
       if (resultNumber != cast<OpResult>(branches[0]).getResultNumber())
@@ -336,7 +336,10 @@ private:
 
   /// Writers of gradients without results: united where all that they read is known merged.
   template <typename OpT> void fuseGradients() {
+    llvm::SmallPtrSet<Operation *, 16> united; // and erased, though listed
     for (OpT first : SmallVector<OpT>(function.getOps<OpT>())) {
+      if (united.contains(first))
+        continue;
       for (auto &entry : known) {
         const Branches &branches = entry.first.branches;
         groups = entry.first.groups;
@@ -350,8 +353,10 @@ private:
               ops.push_back(other);
               break;
             }
-        if (ops.size() == branches.size() && fuseWriters(ops))
+        if (ops.size() == branches.size() && fuseWriters(ops)) {
+          united.insert(ops.begin(), ops.end());
           break;
+        }
       }
     }
   }
