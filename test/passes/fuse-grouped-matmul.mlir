@@ -106,7 +106,7 @@ motley.bank @bank.c [[@c]]
 // CHECK-LABEL: func.func @writers_in_order
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<32x16xf32>, %[[D:[a-z0-9]+]]: tensor<32x8xf32>
 func.func @writers_in_order(%x: tensor<32x16xf32>, %d: tensor<32x8xf32>, %m: tensor<32xi32>, %live: i32, %add: i1) -> (tensor<32x8xf32>, tensor<32x16xf32>) {
-  // CHECK: motley.grouped_outer %[[X]], (%[[D]]) into @bank.a ranges [0] map [0, 1, 2]
+  // CHECK: motley.grouped_outer %[[X]], (%[[D]]) into @bank.a_b_c ranges [0] map [0, 1, 2]
   // CHECK-NOT: motley.grouped_outer
   %g = motley.group_by %m live %live : (tensor<32xi32>, i32) -> !motley.groups<3, 32>
   %s:3 = motley.split_groups %x by %g owner [0, 1, 2] : (tensor<32x16xf32>, !motley.groups<3, 32>) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32x16xf32>)
