@@ -1,5 +1,6 @@
 #include "codegen/Manifest.h"
 #include "codegen/cpu/Kernels.h"
+#include "dialect/Settings.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/abi.h"
 #include "llvm/Support/JSON.h"
@@ -95,6 +96,10 @@ public:
       describeTraining(train, root);
     if (!phases.empty())
       root["phases"] = std::move(phases);
+    if (auto digest = module->getAttrOfType<StringAttr>(kDigestAttrName))
+      root["digest"] = digest.getValue();
+    if (auto settings = module->getAttrOfType<StringAttr>(kSettingsAttrName))
+      root["settings"] = llvm::cantFail(json::parse(settings.getValue())); // the dialect's verifier has parsed it
     std::string text;
     llvm::raw_string_ostream(text) << json::Value(std::move(root));
     return text;

@@ -1,5 +1,6 @@
 // The motley dialect: registration, attribute checks, symbol look-ups.
 #include "dialect/Motley.h"
+#include "dialect/Settings.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -67,6 +68,8 @@ LogicalResult MotleyDialect::verifyOperationAttribute(Operation *op, NamedAttrib
     return op->emitOpError() << "carries '" << kMissedAttrName
                              << "', which belongs on a function and holds numbers of steps by variable";
   }
+  if (attribute.getName() == kSettingsAttrName || attribute.getName() == kDigestAttrName)
+    return verifySettings(op, attribute);
   return op->emitOpError() << "carries '" << attribute.getName().getValue() << "', which belongs on an argument";
 }
 

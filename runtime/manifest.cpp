@@ -334,6 +334,8 @@ Result<Manifest> parseManifest(std::string_view json, const std::string &origin)
       return root.error("has ABI version " + std::to_string(out.abi) + ", this runtime has " +
                             std::to_string(MOTLEY_ABI_VERSION) + "; compile the model again",
                         Code::Incompatible);
+    if (root.has("digest"))
+      MOTLEY_RETURN_IF_ERROR(readKey(root, "digest", out.digest));
     MOTLEY_RETURN_IF_ERROR(readNonNegative(root, "rows", out.rows));
     MOTLEY_RETURN_IF_ERROR(readModalities(root, out));
     MOTLEY_RETURN_IF_ERROR(readTrain(root, out.train));

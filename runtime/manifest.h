@@ -93,6 +93,7 @@ struct Phase {
 
 struct Manifest {
   int64_t abi = 0;
+  std::string digest; ///< of what the module computes; empty: unknown
   int64_t rows = 0;
   std::vector<Modality> modalities;
   TrainSettings train;

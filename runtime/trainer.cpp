@@ -57,6 +57,8 @@ std::string Trainer::configText() const {
                                  {"phases", phases},
                                  {"dataset", dataset->name()},
                                  {"module", theSession->artifact().origin()}};
+  if (!theSession->manifest().digest.empty())
+    text["digest"] = theSession->manifest().digest;
   return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -154,11 +156,19 @@ static Status checkSameSettings(const std::string &path, const std::string &stor
     return Status::error(Code::Corrupt, path + ": its settings are not a JSON object");
   std::string differences;
   for (const auto &[key, value] : now.items())
-    if (key != "steps" && key != "module" && key != "from" && before.contains(key) && before[key] != value)
+    if (key != "steps" && key != "module" && key != "from" && key != "digest" && before.contains(key) &&
+        before[key] != value)
       differences +=
           (differences.empty() ? "" : ", ") + key + " " + before[key].dump() + " then and " + value.dump() + " now";
-  if (differences.empty())
-    return Status::ok();
+  if (differences.empty()) {
+    // Checkpoints of earlier versions have no digest. Settings come first, since they tell more.
+    if (!before.contains("digest") || !now.contains("digest") || before["digest"] == now["digest"])
+      return Status::ok();
+    return Status::error(Code::Incompatible,
+                         path + ": is of a run of another model or optimiser: digest " + before["digest"].dump() +
+                             " then and " + now["digest"].dump() +
+                             " now; resume with the model that the run was begun with, or begin another run");
+  }
   return Status::error(Code::Incompatible, path + ": is of a run with other settings: " + differences +
                                                "; resume with the same ones, or begin another run");
 }

@@ -2,6 +2,7 @@
 
 #include "codegen/Codegen.h"
 #include "codegen/cpu/Target.h"
+#include "dialect/Settings.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -115,6 +116,9 @@ std::string compile(const std::string &text, const std::string &name, const std:
   compilation.parse(text, name);
   if (emit == "motley")
     return compilation.print();
+  bool isText = emit == "grouped" || emit == "plan";
+  if (!isText)
+    mlir::motley::recordDigest(compilation.get());
   compilation.lower(buildModelToGrouped);
   if (emit == "grouped")
     return compilation.print();
@@ -141,6 +145,7 @@ static int levelOf(std::string level) {
 Jitted jit(const std::string &text, const std::string &name, const std::string &level) {
   Compilation compilation;
   compilation.parse(text, name);
+  mlir::motley::recordDigest(compilation.get());
   lowerToPlan(compilation);
   auto compiled = mlir::motley::codegen::jit(compilation.get(), levelOf(level));
   if (!compiled) {

@@ -302,16 +302,50 @@ TEST_F(TrainerTest, RefusesAnotherDataset) {
   EXPECT_ERROR(Trainer::create(*session, dataset, config), Incompatible, "key 'dataset' is");
 }
 
+namespace {
+
+// The module with another manifest.
+class ChangedModule {
+public:
+  explicit ChangedModule(const json &manifest) : text(manifest.dump()), table(*fake::table()) {
+    table.manifest = text.data();
+    table.manifest_size = text.size();
+    auto artifact = Artifact::fromTable(&table);
+    EXPECT_OK(artifact);
+    session = Session::create(*artifact, 1).take();
+  }
+  std::unique_ptr<Session> session;
+
+private:
+  std::string text;
+  motley_artifact_table table;
+};
+
+json changedManifest(const std::string &digest) {
+  json manifest = json::parse(fake::manifestText());
+  manifest["digest"] = digest;
+  return manifest;
+}
+
+} // namespace
+
 TEST_F(TrainerTest, RefusesAModuleWithoutTraining) {
   json manifest = json::parse(fake::manifestText());
   manifest["functions"][3]["name"] = "prefill";
-  std::string text = manifest.dump();
-  motley_artifact_table table = *fake::table();
-  table.manifest = text.data();
-  table.manifest_size = text.size();
-  auto artifact = Artifact::fromTable(&table);
-  ASSERT_OK(artifact);
-  auto other = Session::create(*artifact, 1);
-  ASSERT_OK(other);
-  EXPECT_ERROR(Trainer::create(**other, dataset, config), Incompatible, "has no function 'update'");
+  ChangedModule other(manifest);
+  EXPECT_ERROR(Trainer::create(*other.session, dataset, config), Incompatible, "has no function 'update'");
+}
+
+TEST_F(TrainerTest, ResumesTheSameModelAlone) {
+  ChangedModule one(changedManifest("aa")), other(changedManifest("bb"));
+  ASSERT_OK(make(*one.session)->save());
+  config.resume = "latest";
+  EXPECT_OK(Trainer::create(*one.session, dataset, config));
+  EXPECT_ERROR(Trainer::create(*other.session, dataset, config), Incompatible,
+               "is of a run of another model or optimiser: digest \"aa\" then and \"bb\" now; resume with");
+  config.directory = dir.path("older"); // a run of a version that wrote no digest
+  config.resume = "";
+  ASSERT_OK(make(*session)->save());
+  config.resume = "latest";
+  EXPECT_OK(Trainer::create(*other.session, dataset, config));
 }

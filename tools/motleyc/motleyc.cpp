@@ -1,6 +1,7 @@
 // motleyc: compiles a module of the motley dialect into the artefact that the runtime loads, or prints any level on the
 // way.
 #include "codegen/Codegen.h"
+#include "dialect/Settings.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -200,6 +201,8 @@ LogicalResult compile(const Options &options) {
   SourceMgrDiagnosticHandler handler(*sources, &context, errs());
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
   parsing.stop();
+  if (module && options.from == "motley" && levelOf(options.emit) < 0)
+    motley::recordDigest(*module);
   if (!module || failed(lower(*module, options, whole.nest("passes"))))
     return failure();
   if (levelOf(options.emit) >= 0)
