@@ -6,7 +6,8 @@ operation carries the location of the user's line, so that a message of the comp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
 from .errors import Error, kind
 from .location import Location, user_location
@@ -98,6 +99,7 @@ class Tracer(Regions):
         self.counter = 0
         self.sites = 0
         self.observed: dict[str, int] = {}
+        self.precision: str | None = None  # of linear layers that don't say theirs; None: what the module says
 
     def field(self, field: str) -> Tensor:
         """Return the argument that holds a field of the rows."""
@@ -118,6 +120,15 @@ class Tracer(Regions):
         """Return a number that no other noise of the program has."""
         self.sites += 1
         return self.sites - 1
+
+    @contextmanager
+    def in_f32(self) -> Iterator[None]:
+        """Let linear layers that don't say their precision multiply in f32, as routers do, for as long as this runs."""
+        before, self.precision = self.precision, "f32"
+        try:
+            yield
+        finally:
+            self.precision = before
 
     def observe(self, owner: Module, chosen: Tensor) -> None:
         """Report a choice under the name of the module that made it; a second one of the same module is ``NAME:2``."""

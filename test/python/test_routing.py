@@ -355,6 +355,32 @@ def test_the_module_says_its_precision(data, precision):
     assert text.startswith(f"module attributes {{motley.precision = #motley<precision {precision}>}} {{\n")
 
 
+class PlainTower(nn.Module):
+    """A router of layers that don't say their precision, the last one by modality; one that does keeps its own."""
+
+    def __init__(self, data, scores):
+        self.first, self.second = nn.Linear(WIDTH, 8), nn.Linear(8, 8, precision="bf16")
+        self.third = nn.Linear(8, scores, untie=data.modalities)
+
+    def forward(self, x, tokens):
+        return self.third(self.second(nn.silu(self.first(x))), tokens)
+
+
+@pytest.mark.parametrize("kind", ["experts", "depth", "soft"])
+def test_routers_multiply_in_f32(data, kind):
+    """And no layer beside them does."""
+    body = {
+        "experts": lambda: nn.MoE(expert(), 4, nn.TopK(1), router=PlainTower(data, 4)),
+        "depth": lambda: nn.MixtureOfDepths(Block(expert()), router=PlainTower(data, 1)),
+        "soft": lambda: nn.SoftMoE(nn.Linear(WIDTH, WIDTH), 4, router=PlainTower(data, 4)),
+    }[kind]()
+    linears = lines_with(text_of(data, body), "motley.linear")
+    said = {re.search(r"@(\S+)\(", line)[1]: re.findall(r"precision (\w+)", line) for line in linears}
+    routers = {name.split("router.")[1]: one for name, one in said.items() if "router" in name}
+    assert routers == {"first": ["f32"], "second": ["bf16"], "third.text": ["f32"], "third.image": ["f32"]}
+    assert len(said) > len(routers) and not any(one for name, one in said.items() if "router" not in name)
+
+
 def test_precision_comes_from_the_file_and_the_caller(data, write_model):
     path = write_model(
         "import motley as mt\nfrom motley import nn\ntrain = dict(precision='f32')\n"

@@ -34,7 +34,8 @@ class MixtureOfDepths(Module):
     width : int, optional
         Of x, where the block does not say.
     router : Module, optional
-        Called with (x, tokens), returns scores [R, 1]; by default a linear layer in f32.
+        Called with (x, tokens), returns scores [R, 1]; by default a linear layer. Linear layers inside that don't say
+        their precision multiply in f32.
     noise : Noise, optional
         On the router, in training only.
     std : float
@@ -108,7 +109,8 @@ class MixtureOfDepths(Module):
         return min(rows, math.ceil(self.route.capacity * rows) + 1)
 
     def _scores(self, x: Tensor, tokens: Tokens) -> Tensor:
-        scores = self.router(self.noise.on_input(x, tokens) if self.noise else x, tokens)
+        with x.tracer.in_f32():
+            scores = self.router(self.noise.on_input(x, tokens) if self.noise else x, tokens)
         if not isinstance(scores, Tensor) or scores.type != tensor_type((x.shape[0], 1)):
             got = spell_shape(scores) + f" of {scores.dtype}" if isinstance(scores, Tensor) else kind(scores)
             raise Error(

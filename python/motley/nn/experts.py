@@ -57,7 +57,8 @@ class MoE(Module):
     null : int
         Null experts: a row may choose them, and they compute nothing.
     router : Module, optional
-        Called with (x, tokens), returns the scores [R, E + null]; by default a linear layer in f32.
+        Called with (x, tokens), returns the scores [R, E + null]; by default a linear layer. Linear layers inside that
+        don't say their precision multiply in f32.
     router_bias : bool
         Of that layer.
     noise : Noise, optional
@@ -201,7 +202,8 @@ class MoE(Module):
         if self.router is None:
             return None
         read = self.noise.on_input(x, tokens) if self.noise else x
-        scores = self.router(read, tokens)
+        with x.tracer.in_f32():
+            scores = self.router(read, tokens)
         expected = tensor_type((x.shape[0], self.columns))
         if not isinstance(scores, Tensor) or scores.type != expected:
             got = spell_shape(scores) + f" of {scores.dtype}" if isinstance(scores, Tensor) else kind(scores)

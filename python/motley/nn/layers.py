@@ -62,7 +62,7 @@ class Linear(Layer):
     std : float
         The weight starts from N(0, std^2), the bias from 0.
     precision : {"f32", "bf16"}, optional
-        What the product rounds its operands to; by default what the model is compiled for.
+        What the product rounds its operands to; by default what the model is compiled for, and "f32" in a router.
 
     Examples
     --------
@@ -96,12 +96,13 @@ class Linear(Layer):
         check_rows(x, self.inputs, self)
         tracer = x.tracer
         bias = self.parameter("bias", tower)
+        precision = self.precision or tracer.precision
         shape = (x.shape[0], self.outputs)
         result = f"tensor<{shape[0]}x{shape[1]}xf32>"
         return tracer.emit(
             f"motley.linear {tracer.symbol(self.parameter('', tower))}({{0}})"
             + (f" bias {tracer.symbol(bias)}" if bias else "")
-            + (f" precision {self.precision}" if self.precision else "")
+            + (f" precision {precision}" if precision else "")
             + f" : ({x.type}) -> {result}",
             [x],
             shape,

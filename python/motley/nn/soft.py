@@ -111,7 +111,8 @@ class SoftMoE(Module):
         return y if self.shared is None else y + self.shared(x, tokens)
 
     def _logits(self, x: Tensor, tokens: Tokens) -> Tensor:
-        logits = self.router(x, tokens)
+        with x.tracer.in_f32():
+            logits = self.router(x, tokens)
         if not isinstance(logits, Tensor) or logits.type != tensor_type((x.shape[0], self.columns)):
             got = spell_shape(logits) + f" of {logits.dtype}" if isinstance(logits, Tensor) else kind(logits)
             raise Error(
