@@ -1,5 +1,5 @@
 // Groups: verifiers.
-#include "dialect/Motley.h"
+#include "dialect/RowOperations.h"
 
 using namespace mlir;
 using namespace mlir::motley;
@@ -24,18 +24,11 @@ LogicalResult ReindexOp::verify() {
   return success();
 }
 
-/// `type` with another first dimension.
-static RankedTensorType withRows(RankedTensorType type, int64_t rows) {
-  SmallVector<int64_t> shape(type.getShape());
-  shape[0] = rows;
-  return RankedTensorType::get(shape, type.getElementType());
-}
-
 LogicalResult GatherRowsOp::verify() {
   GroupsType groups = getGroups().getType();
   if (numRows(getInput()) != groups.getNumRows()) /*gather_rows_c1*/
     return emitOpError() << "has " << numRows(getInput()) << " rows, its groups take from " << groups.getNumRows();
-  auto expected = withRows(cast<RankedTensorType>(getInput().getType()), groups.getBound());
+  auto expected = withRows(getInput().getType(), groups.getBound());
   if (getResult().getType() != expected) /*gather_rows_c1*/
     return emitOpError() << "gives " << getResult().getType() << ", expected " << expected;
   return success();
@@ -45,7 +38,7 @@ LogicalResult CombineRowsOp::verify() {
   GroupsType groups = getGroups().getType();
   if (numRows(getInput()) != groups.getBound()) /*combine_rows_c1*/
     return emitOpError() << "has " << numRows(getInput()) << " rows, its groups have the bound " << groups.getBound();
-  auto expected = withRows(cast<RankedTensorType>(getInput().getType()), groups.getNumRows());
+  auto expected = withRows(getInput().getType(), groups.getNumRows());
   if (getResult().getType() != expected) /*combine_rows_c1*/
     return emitOpError() << "gives " << getResult().getType() << ", expected " << expected;
   for (Value other : {getOtherwise(), getPlus()}) /*combine_rows_c1*/

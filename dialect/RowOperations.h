@@ -1,4 +1,5 @@
-// What may stand where only some rows are: a check that verifiers share.
+// What verifiers, and some passes, share about rows: what may stand where only some are, and types of other numbers of
+// rows.
 #ifndef MOTLEY_DIALECT_ROWOPERATIONS_H
 #define MOTLEY_DIALECT_ROWOPERATIONS_H
 
@@ -13,6 +14,14 @@ bool isRowOperation(Operation &op);
 /// Refuses a look-up of tokens in a region whose rows are some of those of the function: its table would be indexed by
 /// the tokens of all rows, and the gradient summed over them.
 LogicalResult verifyLooksUpNothing(Operation &inner);
+
+/// The type with another number of rows.
+inline RankedTensorType withRows(Type type, int64_t rows) {
+  auto tensor = cast<RankedTensorType>(type);
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape[0] = rows;
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
 
 } // namespace mlir::motley
 

@@ -2,6 +2,7 @@
 #ifndef MOTLEY_PASSES_GROUPING_H
 #define MOTLEY_PASSES_GROUPING_H
 
+#include "dialect/RowOperations.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
 
@@ -20,14 +21,6 @@ inline SmallVector<Operation *> computationOf(Value value) {
       });
     }
   return SmallVector<Operation *>(llvm::reverse(ops));
-}
-
-/// The type with another number of rows.
-inline RankedTensorType withRows(Type type, int64_t rows) {
-  auto tensor = cast<RankedTensorType>(type);
-  SmallVector<int64_t> shape(tensor.getShape());
-  shape[0] = rows;
-  return RankedTensorType::get(shape, tensor.getElementType());
 }
 
 /// Rows that are numbered together: the slots of one table. The body of select_rows has a space of its own inside that
