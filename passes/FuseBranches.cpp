@@ -3,8 +3,8 @@
 // backward alike.
 //
 // What merges to what is remembered by the tuple of branch values and by whose rows they are, so a value that both the
-// forward and the backward merge is made once. A merged operation stands behind the last of the operations that it
-// replaces.
+// forward and the backward merge is made once. A merged operation stands before the first of the operations that it
+// replaces where what it reads is known there, else behind what it reads.
 #include "passes/FuseBranches.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/BankUnion.h"

@@ -40,13 +40,25 @@ def ImportUserMath : Pass<"motley-import-user-math", "::mlir::func::FuncOp"> {
 }
 
 def GroupModalities : Pass<"motley-group-modalities", "::mlir::ModuleOp"> {
-  let summary = "makes groups and banks explicit, and inlines the cases of by_modality";
+  let summary = "makes groups and banks explicit, and inlines cases, experts and selections";
   let description = [{
     Level 1 to level 2, operation by operation. The base partition of a function is the one that its by_modality ask for; without
     any, all live rows are one group. An operation that reads weights gets a bank of its own per variable and works in slot
     order, between a gather_rows and a combine_rows; one outside of by_modality meets the same member in every group. The cases
     of by_modality work on their part of a split_groups; merge_groups joins what they yield. A function without a `live` argument
-    gets one. Each operation makes its own tables: hoist-groups unites them.
+    gets one. Each operation makes its own tables: hoist-groups unites them. Modalities that are computed are computed first, from
+    what does not go by them.
+
+    Experts become a table of the rows that were chosen (select), their bodies branches over it, and a combine_rows adds up a row's
+    slots. The experts of all cases of a by_modality share one table, so that later passes make one launch of them, unless their
+    inputs have other types or are other fields, only some have gates, or one may lack slots and would drop its own last choices.
+    The table has as many slots as the greediest case could choose if it had all rows, and one for each expert, for shares that are
+    rounded up; the bodies are resized to them. Gates multiply the input of a body's last product, (w x) W for w (x W), where
+    nothing else reads that product; else the result.
+
+    select_rows becomes a restriction of the table (restrict) that its body works on; rows that were not chosen come from
+    `otherwise`. Documents inside are reindexed into it. Inside of an expert, where a row may stand several times, going by documents
+    is an error.
 
     ```mlir
     %y = motley.linear @w(%x) : (tensor<64x32xf32>) -> tensor<64x48xf32>
@@ -54,9 +66,34 @@ def GroupModalities : Pass<"motley-group-modalities", "::mlir::ModuleOp"> {
     becomes
     ```mlir
     %g = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
-    %s = motley.gather_rows %x by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %s = motley.gather_rows %x by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     %t = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
-    %y = motley.combine_rows %t by %g : tensor<64x48xf32>, !motley.groups<2, 64>
+    %y = motley.combine_rows %t by %g : (tensor<64x48xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
+    ```
+    and, %c, %p and %x being in slot order of %g,
+    ```mlir
+    %y = motley.experts %c gates %p (%x) : (tensor<64x2xi32>, tensor<64x2xf32>, tensor<64x32xf32>) -> tensor<64x32xf32> {
+    ^bb0(%a: tensor<66x32xf32>):
+      %l = motley.linear @first(%a) : (tensor<66x32xf32>) -> tensor<66x32xf32>
+      motley.yield %l : tensor<66x32xf32>
+    }, {
+    ^bb0(%a: tensor<66x32xf32>):
+      motley.yield %a : tensor<66x32xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    %t = motley.select (%c) counts [2] by %g owner [0, 0] : (tensor<64x2xi32>, !motley.groups<2, 64>) -> !motley.groups<2, 66 of 64>
+    %s = motley.gather_rows %x by %t : (tensor<64x32xf32>, !motley.groups<2, 66 of 64>) -> tensor<66x32xf32>
+    %a:2 = motley.split_groups %s by %t owner [0, 1] : (tensor<66x32xf32>, !motley.groups<2, 66 of 64>) -> (tensor<66x32xf32>, tensor<66x32xf32>)
+    %v = motley.slot_values (%p) counts [2] by %t : (tensor<64x2xf32>, !motley.groups<2, 66 of 64>) -> tensor<66xf32>
+    %w = motley.row_broadcast %v : tensor<66xf32> -> tensor<66x32xf32>
+    %b:2 = motley.split_groups %w by %t owner [0, 1] : (tensor<66x32xf32>, !motley.groups<2, 66 of 64>) -> (tensor<66x32xf32>, tensor<66x32xf32>)
+    %h = arith.mulf %a#0, %b#0 : tensor<66x32xf32>
+    %l = motley.grouped_matmul @bank.first ranges [0] map [0, -1] (%h) by %t : (tensor<66x32xf32>, !motley.groups<2, 66 of 64>) -> tensor<66x32xf32>
+    %k = arith.mulf %a#1, %b#1 : tensor<66x32xf32>
+    %m = motley.merge_groups %l, %k by %t owner [0, 1] : (tensor<66x32xf32>, tensor<66x32xf32>, !motley.groups<2, 66 of 64>) -> tensor<66x32xf32>
+    %y = motley.combine_rows %m by %t : (tensor<66x32xf32>, !motley.groups<2, 66 of 64>) -> tensor<64x32xf32>
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
@@ -70,15 +107,15 @@ def HoistGroups : Pass<"motley-hoist-groups", "::mlir::func::FuncOp"> {
 
     ```mlir
     %a = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
-    %x = motley.gather_rows %u by %a : tensor<64x32xf32>, !motley.groups<2, 64>
+    %x = motley.gather_rows %u by %a : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     %b = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
-    %y = motley.gather_rows %v by %b : tensor<64x32xf32>, !motley.groups<2, 64>
+    %y = motley.gather_rows %v by %b : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     ```
     becomes
     ```mlir
     %a = motley.group_by %modality live %live : (tensor<64xi32>, i32) -> !motley.groups<2, 64>
-    %x = motley.gather_rows %u by %a : tensor<64x32xf32>, !motley.groups<2, 64>
-    %y = motley.gather_rows %v by %a : tensor<64x32xf32>, !motley.groups<2, 64>
+    %x = motley.gather_rows %u by %a : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
+    %y = motley.gather_rows %v by %a : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     ```
   }];
   let statistics = [Statistic<"numRemoved", "num-removed", "Number of tables removed">];
@@ -90,17 +127,19 @@ def KeepGroupedOrder : Pass<"motley-keep-grouped-order", "::mlir::func::FuncOp">
     Where all gather_rows and combine_rows of a function go by one table, the rows are kept in its slot order throughout: fields of
     the rows are gathered once, every other gather and combine disappears, tables of other partitions are reindexed into the base, and
     rows that the function returns are combined at its end. With one group, slot order is row order and nothing is gathered.
-    A function with two such tables is left alone, with a remark.
+    A function with two such tables is left alone, with a remark. Chosen tables (select, restrict) name rows by where the base put
+    them, and stay. Ids that are computed: those of the base stay in the order of the rows, and stand before everything; those of
+    another table are combined before it is made.
 
     ```mlir
-    %s = motley.gather_rows %x by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %s = motley.gather_rows %x by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     %t = motley.grouped_matmul @w ranges [0] map [0, 1] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
-    %y = motley.combine_rows %t by %g : tensor<64x32xf32>, !motley.groups<2, 64>
+    %y = motley.combine_rows %t by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     %z = motley.rope %y at %position {heads = 4 : i64, theta = 1.0e4 : f64} : tensor<64x32xf32>, tensor<64xi32>
     ```
     becomes, where %x is itself computed from rows in slot order,
     ```mlir
-    %p = motley.gather_rows %position by %g : tensor<64xi32>, !motley.groups<2, 64>
+    %p = motley.gather_rows %position by %g : (tensor<64xi32>, !motley.groups<2, 64>) -> tensor<64xi32>
     %t = motley.grouped_matmul @w ranges [0] map [0, 1] (%x) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x32xf32>
     %z = motley.rope %t at %p {heads = 4 : i64, theta = 1.0e4 : f64} : tensor<64x32xf32>, tensor<64xi32>
     ```
@@ -174,7 +213,8 @@ def FuseGroupedMatmul : Pass<"motley-fuse-grouped-matmul", "::mlir::ModuleOp"> {
     Two rules, forward and backward alike, until nothing changes:
     * members: merge_groups of results of the same operation (grouped_matmul, grouped_norm, grouped_bias, an elementwise
       operation, rope) is that operation on merged inputs; merge_groups of the parts of a split_groups is what was split. The
-      banks become one, with a member per branch. Branches that differ keep their merge.
+      banks become one, with a member per branch. Branches that differ keep their merge. The gates that branches hand to one
+      slot_values go by the same rule, and who reads one branch of them alone (a choice) reads its part: routers are one product.
     * ranges: grouped_matmul of the same rows with the same map become one over the column ranges of one bank (q, k and v; gate
       and up), sums of transposed ones become one that concatenates along K, and grouped_outer of the same rows become one.
 
@@ -205,7 +245,7 @@ def SetPrecision : Pass<"motley-set-precision", "::mlir::ModuleOp"> {
     sums in f32. Runs before differentiation: a product's adjoints have its precision.
 
     ```mlir
-    module attributes {motley.precision = #motley.precision<bf16>} {
+    module attributes {motley.precision = #motley<precision bf16>} {
       %t = motley.grouped_matmul @bank.w ranges [0] map [0, 0] (%s) by %g : (tensor<64x32xf32>, !motley.groups<2, 64>) -> tensor<64x48xf32>
     ```
     becomes
@@ -218,8 +258,9 @@ def SetPrecision : Pass<"motley-set-precision", "::mlir::ModuleOp"> {
 def FuseGatherCombine : Pass<"motley-fuse-gather-combine", "::mlir::func::FuncOp"> {
   let summary = "products read chosen rows where they lie, and combining adds what waits for it";
   let description = [{
-    A gather by a selection that only products read, over that selection, vanishes into them: they read through its rows. The sum of
-    combined rows and another tensor becomes the `plus` of the combine.
+    A gather by a selection that only products read, over that selection, vanishes into them: they read through its rows. A product
+    takes over all of its inputs, or an outer product all of its cotangents, or none. The sum of combined rows and another tensor
+    becomes the `plus` of the combine.
 
     ```mlir
     %s = motley.gather_rows %x by %t : (tensor<64x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<72x32xf32>
@@ -228,6 +269,15 @@ def FuseGatherCombine : Pass<"motley-fuse-gather-combine", "::mlir::func::FuncOp
     becomes
     ```mlir
     %h = motley.grouped_matmul @up ranges [0] map [0, 1, 2, 3, 4, 5, 6, 7] (%x) gathered by %t : (tensor<64x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<72x48xf32>
+    ```
+    and
+    ```mlir
+    %c = motley.combine_rows %d by %t : (tensor<72x32xf32>, !motley.groups<8, 72 of 64>) -> tensor<64x32xf32>
+    %y = arith.addf %x, %c : tensor<64x32xf32>
+    ```
+    becomes
+    ```mlir
+    %y = motley.combine_rows %d by %t plus %x : (tensor<72x32xf32>, !motley.groups<8, 72 of 64>, tensor<64x32xf32>) -> tensor<64x32xf32>
     ```
   }];
   let statistics = [
@@ -242,7 +292,9 @@ def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {
     An elementwise operation joins the epilogue of a grouped_matmul where its operands are accumulators, values of the epilogue, or
     tensors known before the product. Activations of known values are computed again inside instead of being read. Results that
     nobody reads any more are dropped. Forward operations stay forward: what belongs to the backward is not pulled across the
-    losses, so nothing is stored in order to save an activation.
+    losses, so nothing is stored in order to save an activation. What the backward needs of products of activations, it computes
+    again from accumulators that the forward kept. A row_broadcast of values known before is an extra of one value for each row.
+    A row_sum of a value inside sums 32 columns at a time in the epilogue, and outside what these sums are.
 
     ```mlir
     %a:2 = motley.grouped_matmul @gate_up ranges [0, 1] map [0] (%x) by %g : ...
@@ -257,6 +309,22 @@ def FuseEpilogue : Pass<"motley-fuse-epilogue", "::mlir::func::FuncOp"> {
       %p = arith.mulf %s, %up : f32
       motley.yield %p : f32
     }
+    ```
+    and
+    ```mlir
+    %d = motley.grouped_matmul transposed @down ranges [0] map [0] (%dy) by %g : (tensor<64x32xf32>, !motley.groups<1, 64>) -> tensor<64x48xf32>
+    %w = motley.row_broadcast %v : tensor<64xf32> -> tensor<64x48xf32>
+    %m = arith.mulf %d, %w : tensor<64x48xf32>
+    %s = motley.row_sum %m : tensor<64x48xf32> -> tensor<64xf32>
+    ```
+    becomes
+    ```mlir
+    %p = motley.grouped_matmul transposed @down ranges [0] map [0] (%dy) by %g extra (%v) : (tensor<64x32xf32>, !motley.groups<1, 64>, tensor<64xf32>) -> tensor<64x2xf32> epilogue {
+    ^bb0(%d: f32, %factor: f32):
+      %m = arith.mulf %d, %factor : f32
+      motley.yield %m : f32
+    }
+    %s = motley.row_sum %p : tensor<64x2xf32> -> tensor<64xf32>
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
