@@ -1,8 +1,8 @@
 // Soft mixing: weighted sums of rows, and of slots; see dialect/MixOps.td. Sums are in f32 and in the order of rows,
 // slots or columns, so that no result depends on threads.
 //
-// Slots are taken four at a time, whose sums share the loads of a row; where a branch has no multiple of four, the last
-// block repeats its last slot and writes the same bits twice.
+// Slots are taken four at a time, whose sums share the loads of a row, or rows, whose sums share those of a slot. Where
+// there is no multiple of four, the last block repeats its last slot or row and writes the same bits twice.
 #include "codegen/cpu/kernels/RowBlocks.h"
 #include "codegen/cpu/kernels/RowSums.h"
 
@@ -13,7 +13,7 @@ namespace {
 
 using Vals = KernelBuilder::Vals;
 
-constexpr int64_t kSlotsPerBlock = 4;
+constexpr int64_t kSlotsPerBlock = 4, kRowsTogether = 4;
 
 int64_t numSlotBlocks(int64_t numSlots) { return (numSlots + kSlotsPerBlock - 1) / kSlotsPerBlock; }
 
@@ -33,10 +33,17 @@ struct OwnedGroups {
     });
   }
 
-  /// Calls the body for the rows of a branch in [lower, upper).
-  void rowsOf(int64_t branch, Val lower, Val upper, function_ref<void(Val row)> body) const {
+  /// Calls the body for the rows of a branch that a unit of 64 rows has, four at a time.
+  void blocksOf(int64_t branch, Val unit, function_ref<void(ArrayRef<Val> rows)> body) const {
+    Val lower = unit * kRowsPerBlock, upper = lower + kRowsPerBlock;
     rowsOf(branch, {}, [&](Val first, Val end, ArrayRef<Val>) {
-      k.loop(max(first, lower), min(end, upper), 1, body);
+      Val stop = min(end, upper);
+      k.loop(max(first, lower), stop, kRowsTogether, [&](Val r) {
+        Vals rows;
+        for (int64_t j = 0; j < kRowsTogether; ++j)
+          rows.push_back(min(r + j, stop - 1));
+        body(rows);
+      });
       return Vals();
     });
   }
@@ -189,24 +196,34 @@ FailureOr<int64_t> emit(plan::UnmixRowsAttr family, KernelFrame &frame) {
   Buffer slots = k.operand(numBranches), offset = k.operand(numBranches + 1), y = k.operand(numBranches + 2);
   OwnedGroups groups = {k, family.getOwner(), offset};
   int64_t width = y.size(1);
+
+  // Rows four at a time, which share the loads of a slot.
+  auto unmixRows = [&](int64_t branch, ArrayRef<Val> rows, const ColumnBlock &columns) {
+    Buffer weights = branches.weights[branch];
+    Vals zeros(rows.size() * columns.size(), k.zeros());
+    Vals sums = k.loop(0, weights.size(1), 1, zeros, [&](Val s, ArrayRef<Val> carried) {
+      Buffer slot = slots.row(s + branches.firstSlot[branch]);
+      Vals factors, result(carried);
+      for (Val r : rows)
+        factors.push_back(k.broadcast(weights.row(r).load(s)));
+      for (auto [i, part] : llvm::enumerate(columns)) {
+        Val value = slot.loadVector(part.column, kLanes, part.mask);
+        for (size_t j = 0; j < rows.size(); ++j) {
+          Val &sum = result[j * columns.size() + i];
+          sum = fma(factors[j], value, sum);
+        }
+      }
+      return result;
+    });
+    for (size_t j = 0; j < rows.size(); ++j)
+      for (auto [i, part] : llvm::enumerate(columns))
+        y.row(rows[j]).store(sums[j * columns.size() + i], part.column, part.mask);
+  };
   k.units([&](Val unit) {
-    Val lower = unit * kRowsPerBlock, upper = lower + kRowsPerBlock;
     k.loop(0, (width + kBlockColumns - 1) / kBlockColumns, 1, [&](Val block) {
       ColumnBlock columns(k, width, block);
       for (int64_t branch = 0; branch < branches.size(); ++branch)
-        groups.rowsOf(branch, lower, upper, [&](Val r) {
-          Buffer weights = branches.weights[branch].row(r);
-          Vals sums = k.loop(0, weights.size(0), 1, Vals(columns.size(), k.zeros()), [&](Val s, ArrayRef<Val> carried) {
-            Val weight = k.broadcast(weights.load(s));
-            Buffer slot = slots.row(s + branches.firstSlot[branch]);
-            Vals result;
-            for (auto [part, sum] : llvm::zip(columns, carried))
-              result.push_back(fma(weight, slot.loadVector(part.column, kLanes, part.mask), sum));
-            return result;
-          });
-          for (auto [part, sum] : llvm::zip(columns, sums))
-            y.row(r).store(sum, part.column, part.mask);
-        });
+        groups.blocksOf(branch, unit, [&](ArrayRef<Val> rows) { unmixRows(branch, rows, columns); });
     });
   });
   return k.scratchBytes();
@@ -217,26 +234,36 @@ FailureOr<int64_t> emit(plan::MixProductsAttr family, KernelFrame &frame) {
   Buffer x = k.operand(0), slots = k.operand(1), offset = k.operand(2);
   Branches branches(k, 3, k.numOperands() - 3);
   OwnedGroups groups = {k, family.getOwner(), offset};
+  int64_t width = x.size(1), whole = width / kLanes * kLanes;
+
+  // Sixteen products that share their loads: lane by lane, then over the lanes.
+  auto multiply = [&](int64_t branch, ArrayRef<Val> rows, ArrayRef<Val> of) {
+    auto add = [&](Val column, Val mask, ArrayRef<Val> carried) {
+      Vals values, result(carried);
+      for (Val r : rows)
+        values.push_back(x.row(r).loadVector(column, kLanes, mask));
+      for (auto [i, slot] : llvm::enumerate(of)) {
+        Val other = slots.row(slot + branches.firstSlot[branch]).loadVector(column, kLanes, mask);
+        for (auto [j, value] : llvm::enumerate(values))
+          result[i * values.size() + j] = fma(value, other, result[i * values.size() + j]);
+      }
+      return result;
+    };
+    Vals sums = k.loop(0, whole, kLanes, Vals(of.size() * rows.size(), k.zeros()),
+                       [&](Val column, ArrayRef<Val> carried) { return add(column, Val(), carried); });
+    if (whole < width)
+      sums = add(k.index(whole), k.firstLanes(width - whole), sums);
+    for (auto [i, slot] : llvm::enumerate(of))
+      for (auto [j, r] : llvm::enumerate(rows))
+        branches.weights[branch].row(r).store(k.sum(sums[i * rows.size() + j]), slot);
+  };
   k.units([&](Val unit) {
-    Val lower = unit * kRowsPerBlock, upper = lower + kRowsPerBlock;
-    for (int64_t branch = 0; branch < branches.size(); ++branch) {
-      Buffer weights = branches.weights[branch];
-      groups.rowsOf(branch, lower, upper, [&](Val r) {
-        k.loop(0, numSlotBlocks(weights.size(1)), 1, [&](Val block) {
-          SmallVector<Val> of = columnsOf(weights, block);
-          Vals sums = k.sumColumns(x.size(1), kSlotsPerBlock, [&](Val column, Val mask, ArrayRef<Val> carried) {
-            Val value = x.row(r).loadVector(column, kLanes, mask);
-            Vals result;
-            for (auto [slot, sum] : llvm::zip(of, carried))
-              result.push_back(
-                  fma(value, slots.row(slot + branches.firstSlot[branch]).loadVector(column, kLanes, mask), sum));
-            return result;
-          });
-          for (auto [slot, sum] : llvm::zip(of, sums))
-            weights.row(r).store(sum, slot);
-        });
+    for (int64_t branch = 0; branch < branches.size(); ++branch)
+      groups.blocksOf(branch, unit, [&](ArrayRef<Val> rows) {
+        Buffer weights = branches.weights[branch];
+        k.loop(0, numSlotBlocks(weights.size(1)), 1,
+               [&](Val block) { multiply(branch, rows, columnsOf(weights, block)); });
       });
-    }
   });
   return k.scratchBytes();
 }
