@@ -13,6 +13,8 @@ from .errors import Error
 
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("bf16", "f32")
+# What is not compiled into a model: a run reads it, and its options may say otherwise.
+OF_RUNS = ("learning_rate", "final_learning_rate", "warmup", "schedule", "microbatches", "coefficients", "balance")
 
 
 Points = tuple[tuple[int, float], ...]  # (step, value), ascending
@@ -192,6 +194,20 @@ class Hyperparameters:
                 raise Error(
                     f"training setting '{name}' is {getattr(self, name)!r}; expected one of {', '.join(known)}", None
                 )
+
+    def of_run(self) -> dict[str, Any]:
+        """Return what a run reads and is not by default, as `read` takes it and JSON can hold it.
+
+        Examples
+        --------
+        >>> Hyperparameters(warmup=3, coefficients={"z": ((0, 0.1),)}).of_run()
+        {'warmup': 3, 'coefficients': {'z': [(0, 0.1)]}}
+        """
+        said = {name: getattr(self, name) for name in OF_RUNS if getattr(self, name) != getattr(type(self)(), name)}
+        for name in ("coefficients", "balance"):
+            if name in said:
+                said[name] = {key: list(one) if isinstance(one, tuple) else one for key, one in said[name].items()}
+        return said
 
     def rule_of(self, name: str) -> tuple[float, float | None]:
         """Return the factor of the learning rate of a parameter, and its weight decay where a group says one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Sequence
 
 from .errors import Error, kind
@@ -58,7 +59,8 @@ def trace(
         functions += found[1]
     train.check_names(list(parameters))
     memory = f", plan.memory = {train.memory}" if train.memory else ""
-    lines = [f"module attributes {{motley.precision = #motley<precision {train.precision}>{memory}}} {{"]
+    precision = f"motley.precision = #motley<precision {train.precision}>"
+    lines = [f"module attributes {{{precision}{memory}{_settings(train)}}} {{"]
     lines += [f"motley.modality @{one.name} ids {one.begin} to {one.end}" for one in data.modalities]
     lines += [_variable(name, parameter, *train.rule_of(name)) for name, parameter in parameters.items()]
     lines += functions
@@ -145,6 +147,13 @@ def _check_added_losses(losses: dict[str, Tensor], tracer: Tracer, place: Locati
 def _line_of(method: Any) -> Location | None:
     code = getattr(getattr(method, "__func__", method), "__code__", None)
     return Location(code.co_filename, code.co_firstlineno) if code else None
+
+
+def _settings(train: Hyperparameters) -> str:
+    """Return the attribute that takes what the model file says about runs through the compiler."""
+    said = train.of_run()
+    text = json.dumps(said).replace("\\", "\\\\").replace('"', '\\"')
+    return f', motley.settings = "{text}"' if said else ""
 
 
 def _place(location: Location | None) -> str:

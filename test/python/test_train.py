@@ -111,6 +111,79 @@ def test_resuming_with_other_settings_is_refused(compiled, data, tmp_path, capsy
     assert checkpoint(tmp_path / "run") == before
 
 
+SMALL = """
+import motley as mt
+from motley import nn
+
+train = dict(rows=96, learning_rate={rate}, schedule="constant", warmup=1, microbatches=2, weight_decay={decay},
+             coefficients=dict(pull=[(0, 0.5), (4, 0.0)]), balance=dict(text=2, image=1))
+
+
+class Small(nn.Module):
+    def __init__(self, data):
+        self.embed = nn.Embedding(data.vocabulary, 16)
+        self.ffn = nn.MoE(nn.SwiGLU(16, 16), 2, nn.TopK(1), losses=dict(balance=nn.Scheduled("pull")))
+        self.criterion = nn.CrossEntropy(nn.Head(16, data.vocabulary))
+
+    def loss(self, tokens):
+        x = self.embed(tokens)
+        return self.criterion(x + self.ffn(x, tokens), tokens)
+
+
+def model(data):
+    return Small(data)
+"""
+
+
+def small(folder, data, name, rate=0.002, decay=0.1):
+    """Compile the small model; returns its artefact."""
+    folder.mkdir(exist_ok=True)
+    source = folder / f"{name}.py"
+    source.write_text(SMALL.format(rate=rate, decay=decay))
+    assert run_command_line(["compile", str(source), "--data", str(data), "-o", str(folder / f"{name}.so")]) == 0
+    return folder / f"{name}.so"
+
+
+def plainly(model, data, out, *options, steps=2):
+    return ["train", *map(str, (model, "--data", data, "--steps", steps, "--out", out, *options))]
+
+
+def test_an_artefact_trains_as_its_model_file_says(data, tmp_path):
+    artefact = small(tmp_path, data, "small")
+    settings = mt.CompiledModel.load(artefact).manifest["settings"]
+    assert settings["learning_rate"] == 0.002 and settings["coefficients"] == {"pull": [[0, 0.5], [4, 0]]}
+    assert run_command_line(plainly(artefact, data, tmp_path / "a")) == 0
+    assert run_command_line(plainly(tmp_path / "small.py", data, tmp_path / "b")) == 0
+    configs = []
+    for name in "ab":
+        with safe_open(tmp_path / name / "checkpoint-2.safetensors", "numpy") as file:
+            configs.append(json.loads(file.metadata()["config"]))
+        assert configs[-1]["microbatches"] == 2 and configs[-1]["schedule"] == "constant" and configs[-1]["balance"]
+        configs[-1].pop("module")
+    assert configs[0] == configs[1]
+    tensors = [load_file(tmp_path / name / "checkpoint-2.safetensors") for name in "ab"]
+    assert all(np.array_equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    assert run_command_line(plainly(artefact, data, tmp_path / "c", "--learning-rate", 0.5, "--microbatches", 1)) == 0
+    with safe_open(tmp_path / "c" / "checkpoint-2.safetensors", "numpy") as file:
+        config = json.loads(file.metadata()["config"])
+    assert (config["learning_rate"], config["microbatches"], config["warmup"]) == (0.5, 1, 1)
+
+
+def test_resuming_another_artefact_is_refused(data, tmp_path, capsys):
+    artefact, decayed = small(tmp_path, data, "small"), small(tmp_path, data, "decayed", decay=0.0)
+    faster = small(tmp_path / "elsewhere", data, "faster", rate=0.004)
+    out = tmp_path / "run"
+    assert run_command_line(plainly(artefact, data, out)) == 0
+    before = checkpoint(out)
+    capsys.readouterr()
+    error = fails(capsys, plainly(decayed, data, out, "--resume", steps=3))
+    assert "is of a run of another model or optimiser: digest " in error
+    assert "learning_rate 0.002 then and 0.004 now" in fails(capsys, plainly(faster, data, out, "--resume", steps=3))
+    assert checkpoint(out) == before
+    # Another place and another default, which the command line overrides: the same model.
+    assert run_command_line(plainly(faster, data, out, "--resume", "--learning-rate", 0.002, steps=3)) == 0
+
+
 def test_checkpoints_are_safetensors_with_every_variable(compiled, data, tmp_path):
     run_command_line(command(compiled, data, tmp_path / "run", steps=2))
     path = tmp_path / "run" / (tmp_path / "run" / "latest").read_text().strip()

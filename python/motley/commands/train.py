@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=common.not_negative, default=0, metavar="T", help="0: all processors")
     parser.add_argument(
-        "--learning-rate", type=float, metavar="X", help="at the peak; by default what the model file says"
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        help="at the peak; by default what the model file says, or said when it was compiled",
     )
     parser.add_argument("--warmup", type=common.not_negative, metavar="N", help="steps of linear warm-up")
     parser.add_argument("--schedule", choices=SCHEDULES)
@@ -139,7 +142,10 @@ def _keep_model(path: Path, text: str, resume: bool) -> None:
 
 
 def _meaning(text: str) -> str:
-    """Leave out where a model was written, and the memory of its steps, which changes no number."""
+    """Leave out where a model was written, the memory of its steps, which changes no number, and settings of a run,
+    which are compared one by one where it resumes.
+    """
+    text = re.sub(r', motley\.settings = "(?:[^"\\]|\\.)*"', "", text)
     return re.sub(r' loc\((?:"[^"]*":\d+:\d+|unknown)\)|, plan\.memory = \d+', "", text)
 
 
@@ -151,13 +157,13 @@ def prepare(options: argparse.Namespace) -> tuple[CompiledModel, Hyperparameters
                 f"'{options.model}' is compiled already; --set, --rows, --precision and --memory are for model files",
                 None,
             )
-        model, train = CompiledModel.load(options.model, options.threads), Hyperparameters()
+        model = CompiledModel.load(options.model, options.threads)
     else:
         text = common.load(options, options.model)
-        train = text.train
         os.makedirs(options.out, exist_ok=True)
         _keep_model(Path(options.out) / "model.mlir", text.text, options.resume)
         model = CompiledModel(native.jit(text.text, text.path), options.threads)
+    train = Hyperparameters.read(model.manifest.get("settings", {}))
     given: dict[str, Any] = {
         name: getattr(options, name) for name in ("learning_rate", "warmup", "schedule", "microbatches")
     }
