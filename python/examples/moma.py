@@ -1,7 +1,7 @@
 """MoMa (arXiv 2407.21770): attention is shared, feed-forward experts belong to a modality and choose among its rows.
 
 kind is dense, 1t1i, 4t4i or other counts of text and image experts (7t1i), moe_8x (experts of all modalities), or one
-of them under mixture-of-depths (mod+4t4i), which has more layers for the same work.
+of them under mixture-of-depths (mod+4t4i), which has more layers for the same work. gumbel: noise, to upcycle (2.5).
 
 motley train moma.py --data DIR --steps 200 --out RUN
 motley inspect moma.py --set size=1.4B --set kind=mod+4t4i --modalities text=57344,image=8192
@@ -22,12 +22,12 @@ SIZES = {  # width, layers, heads; and under mixture-of-depths (table 1)
 train = dict(learning_rate=1e-4, final_learning_rate=1e-6, warmup=20, schedule="linear", rows=2048)
 
 
-def network(kind, width, modalities, std):
+def network(kind, width, modalities, std, noise):
     """The feed-forward part of a block."""
 
     def experts(count):
         expert = nn.SwiGLU(width, rule="chameleon", out_std=std)
-        return expert if count == 1 else nn.MoE(expert, count)  # each takes 1 / count of the rows
+        return expert if count == 1 else nn.MoE(expert, count, noise=noise)  # each takes 1 / count of the rows
 
     if kind == "dense":
         return experts(1)
@@ -55,10 +55,11 @@ class Block(nn.Module):
 
 
 class MoMa(nn.Module):
-    def __init__(self, data, kind, depths, width, layers, heads):
+    def __init__(self, data, kind, depths, width, layers, heads, gumbel=False):
         std = 0.02 / math.sqrt(2 * layers)
+        ffn = (kind, width, data.modalities, std, nn.Gumbel() if gumbel else None)
         self.embed = nn.Embedding(data.vocabulary, width)
-        self.blocks = [Block(width, heads, network(kind, width, data.modalities, std), std) for _ in range(layers)]
+        self.blocks = [Block(width, heads, network(*ffn), std) for _ in range(layers)]
         if depths:  # every second layer, the first one too
             self.blocks[::2] = [nn.MixtureOfDepths(block, capacity=0.25) for block in self.blocks[::2]]
         self.norm = nn.RMSNorm(width)
@@ -71,8 +72,8 @@ class MoMa(nn.Module):
         return self.criterion(self.norm(x), tokens)
 
 
-def model(data, size="90M", kind="4t4i"):
+def model(data, size="90M", kind="4t4i", gumbel=False):
     if size not in SIZES:
         raise mt.Error(f"unknown size '{size}'; expected one of {', '.join(SIZES)}", location=None)
     depths = kind.startswith("mod+")
-    return MoMa(data, kind.removeprefix("mod+"), depths, *SIZES[size][depths])
+    return MoMa(data, kind.removeprefix("mod+"), depths, *SIZES[size][depths], gumbel)

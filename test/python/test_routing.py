@@ -406,6 +406,22 @@ def test_kinds_of_moma(data, examples, kind):
     assert text.count("motley.select_rows") == (4 if kind.startswith("mod+") else 0)
 
 
+@pytest.mark.parametrize("kind, mixtures", [("4t4i", 8), ("mod+4t1i", 7), ("dense", 0)])
+def test_moma_with_gumbel_noise(data, examples, kind, mixtures):
+    """Two draws for each mixture."""
+    text = mt.read_model(examples / "moma.py", data, {"size": "tiny", "kind": kind, "gumbel": "true"}, rows=64).text
+    assert native.emit(text, "model", "motley", "-")
+    assert text.count("motley.experts") == mixtures and text.count("motley.noise gumbel") == 2 * mixtures
+
+
+def test_moma_with_gumbel_noise_compiles(data, examples):
+    """The noise is in accumulate alone."""
+    text = mt.read_model(examples / "moma.py", data, {"size": "tiny", "kind": "2t1i", "gumbel": "true"}, rows=64).text
+    functions = mt.CompiledModel(native.jit(text, "moma"), 1).manifest["functions"]
+    noisy = {one["name"] for one in functions if any(scalar["name"] == "seed" for scalar in one["scalars"])}
+    assert noisy == {"init", "accumulate"}
+
+
 def test_example_of_soft_mixtures_is_read(data, examples):
     text = mt.read_model(examples / "soft_moe.py", data, rows=64).text
     assert native.emit(text, "model", "motley", "-")
