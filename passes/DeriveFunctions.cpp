@@ -63,6 +63,7 @@ constexpr StringLiteral kReservedScalars[] = {"live", "add", "inverse_normaliser
 
 struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
   void runOnOperation() override {
+    leaveOutUnread();
     SmallVector<TrainOp> phases(getOperation().getOps<TrainOp>());
     llvm::erase_if(phases, [](TrainOp train) { return train.getLosses().has_value(); });
     if (phases.empty())
@@ -200,12 +201,19 @@ struct DeriveFunctions : motley::impl::DeriveFunctionsBase<DeriveFunctions> {
     for (BankOp bank : getOperation().getOps<BankOp>())
       if (auto symbol = FlatSymbolRefAttr::get(bank.getSymNameAttr()); used.contains(symbol))
         banks.push_back(symbol);
-    llvm::DenseSet<Attribute> stored;
-    for (BankOp bank : getOperation().getOps<BankOp>())
-      for (Attribute member : bank.getMembers())
-        stored.insert_range(cast<ArrayAttr>(member));
+  }
+
+  /// A variable that no bank lists, nor anything else but a phase that freezes it, would have no storage.
+  void leaveOutUnread() {
+    auto uses = SymbolTable::getSymbolUses(&getOperation().getBodyRegion());
+    if (!uses)
+      return;
+    llvm::DenseSet<Attribute> read;
+    for (SymbolTable::SymbolUse use : *uses)
+      if (!isa<TrainOp>(use.getUser()))
+        read.insert(use.getSymbolRef().getRootReference());
     for (VariableOp variable : llvm::make_early_inc_range(getOperation().getOps<VariableOp>())) {
-      if (stored.contains(FlatSymbolRefAttr::get(variable.getSymNameAttr())))
+      if (read.contains(variable.getSymNameAttr()))
         continue;
       variable.emitWarning() << "variable @" << variable.getSymName() << " is read by no function: it is left out";
       for (TrainOp phase : getOperation().getOps<TrainOp>())

@@ -158,9 +158,9 @@ def DeriveFunctions : Pass<"motley-derive-functions", "::mlir::ModuleOp"> {
     * `update(learning_rate, step)` takes the norm of all gradients, steps every bank with AdamW and returns the norm.
 
     The loss function itself is consumed; motley.train keeps the names of the losses and of the functions. Weight decay is switched off
-    for vectors and for tables that are looked up. A variable that no function reads is not trained, with a warning. Further f32
-    arguments with `motley.scalar` (coefficients of losses) are handed on. Noise gets `seed` and `step` in accumulate, and is zero
-    in eval.
+    for vectors and for tables that are looked up. A variable that no function reads is left out, with a warning;
+    that also where nothing is trained. Further f32 arguments with `motley.scalar` (coefficients of losses) are handed on. Noise gets
+    `seed` and `step` in accumulate, and is zero in eval.
 
     Each motley.train is a phase with functions of its own where they differ: eval by the loss function, accumulate also by the frozen
     variables (`motley.frozen`: those that the phase lists, and those that its loss does not read), update also by the numbers of
@@ -337,7 +337,8 @@ def PlanRecompute : Pass<"motley-plan-recompute", "::mlir::func::FuncOp"> {
     In a function with a backward (what accumulates gradients) the activations that are alive at once are held to a budget of bytes,
     by a model of their lives. Forward operations are cloned into the backward, each right before the first operation there that
     reads its results, and all readers there take the clone. Greedy: the operation comes first that lowers the bytes over the
-    budget most, summed over the step, for its FLOPs and traffic; operations that only it reads are cloned with it.
+    budget most, summed over the step, for its FLOPs and traffic; operations that only it reads are cloned with it. What a product's
+    epilogue makes of accumulators that are kept (a gated activation) is computed again without the product.
 
     Only operations that compute rows from rows are cloned. Tables, choices, what they were chosen by, weights of slots and
     noise are kept: routing is replayed, never decided again. Clones carry `plan.recomputed`, so that nothing makes them one with their

@@ -11,7 +11,6 @@ def VerifyGrouped : Pass<"motley-verify-grouped", "::mlir::ModuleOp"> {
     * an operation of level 1 is left: embedding, linear, norm, attention, cross_entropy, by_modality, backward;
     * two group_by of a function have the same operands (one table per distinct partition);
     * a value of groups is an argument or a result of a function;
-    * a variable lives in no bank;
     * a gradient is written first, with the function's `add`, after it was written already.
 
     ```mlir

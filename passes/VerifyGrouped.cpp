@@ -13,7 +13,6 @@ namespace {
 
 struct VerifyGrouped : motley::impl::VerifyGroupedBase<VerifyGrouped> {
   void runOnOperation() override {
-    checkVariables();
     for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
       checkFunction(function);
     if (hasFailed)
@@ -24,17 +23,6 @@ private:
   InFlightDiagnostic fail(Operation *op) {
     hasFailed = true;
     return op->emitOpError();
-  }
-
-  /// Every variable is listed by a bank; that no two list it is the bank's own rule.
-  void checkVariables() {
-    llvm::DenseSet<Attribute> homes;
-    for (BankOp bank : getOperation().getOps<BankOp>())
-      for (auto member : bank.getMembers().getAsRange<ArrayAttr>())
-        homes.insert(member.begin(), member.end());
-    for (VariableOp variable : getOperation().getOps<VariableOp>())
-      if (!homes.contains(FlatSymbolRefAttr::get(variable.getSymNameAttr())))
-        fail(variable) << "lives in no bank";
   }
 
   void checkFunction(func::FuncOp function) {

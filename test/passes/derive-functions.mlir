@@ -171,3 +171,20 @@ func.func @loss(%target: tensor<32xi32> {motley.field = #motley.field<target>}, 
   %s = motley.scale %ce by %step : tensor<32xf32>
   return %s : tensor<32xf32>
 }
+
+// -----
+
+motley.variable @w : tensor<16x40xf32> init normal 0.02
+// expected-warning @+1 {{variable @unread is read by no function: it is left out}}
+motley.variable @unread : tensor<16xf32> init constant 1.0
+motley.bank @bank.w [[@w]]
+
+// Tests that an unread variable is left out of a module that trains nothing too.
+// CHECK: motley.variable @w
+// CHECK-NOT: @unread
+// CHECK-LABEL: func.func @head
+func.func @head(%x: tensor<32x16xf32>, %live: i32) -> tensor<32x40xf32> {
+  %g = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
+  %y = motley.grouped_matmul @bank.w ranges [0] map [0] (%x) by %g : (tensor<32x16xf32>, !motley.groups<1, 32>) -> tensor<32x40xf32>
+  return %y : tensor<32x40xf32>
+}

@@ -14,7 +14,6 @@ func.func @fine_too(%a: tensor<64xi32>, %live: i32) {
 
 // -----
 
-// expected-error @below {{lives in no bank}}
 motley.variable @w : tensor<32x48xf32> init normal 2.0e-02
 func.func @model_level(%x: tensor<64x32xf32>) -> tensor<64x48xf32> {
   // expected-error @below {{is of the model level and must have become grouped operations}}
