@@ -71,10 +71,11 @@ def moma(kind, data):
     """One layer of the example's MoMa."""
     sys.path.insert(0, str(oracle.ROOT / "python" / "examples"))
     try:
-        from moma import MoMa
+        import moma as example
     finally:
         sys.path.pop(0)
-    return MoMa(data, kind.removeprefix("mod+"), kind.startswith("mod+"), WIDTH, 1, 2)
+    example.SIZES["test"] = ((WIDTH, 1, 2),) * 2  # without and with mixture-of-depths
+    return example.model(data, "test", kind)
 
 
 class Counted:

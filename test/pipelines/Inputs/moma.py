@@ -13,7 +13,6 @@ import motley as mt
 ROWS, WIDTH, HEADS = 64, 32, 2
 
 kind, layers = sys.argv[1], int(sys.argv[2])
-depths = kind.startswith("mod+")
+moma.SIZES["test"] = ((WIDTH, layers, HEADS),) * 2  # without and with mixture-of-depths
 data = mt.Data(mt.Modalities(text=24, image=16), rows=ROWS)
-model = moma.MoMa(data, kind.removeprefix("mod+"), depths, WIDTH, layers, HEADS)
-print(mt.trace(model, data, train=mt.Hyperparameters(**moma.train)))
+print(mt.trace(moma.model(data, "test", kind), data, train=mt.Hyperparameters(**moma.train)))
