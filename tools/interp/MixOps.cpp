@@ -124,13 +124,11 @@ LogicalResult evaluate(UnmixRowsOp op, Frame &frame) {
   const Tensor &slots = frame.tensor(op.getSlots());
   const GroupTable &groups = frame.groups(op.getGroups());
   Tensor result = Tensor::ofFloats({groups.bound, slots.rowSize()});
-  forEachRow(groups, op.getOwner(),
-             [&](int64_t row, int64_t) { std::fill_n(result.row(row), result.rowSize(), 0.0); });
-  forEachWeight(groups, op.getOwner(), op.getWeights(),
-                [&](int64_t row, int64_t branch, int64_t column, int64_t slot) {
-                  addScaled(frame.tensor(op.getWeights()[branch]).row(row)[column], slots.row(slot), slots.rowSize(),
-                            result.row(row));
-                });
+  forEachRow(groups, op.getOwner(), [&](int64_t row, int64_t) { std::fill_n(result.row(row), result.rowSize(), 0.0); });
+  forEachWeight(groups, op.getOwner(), op.getWeights(), [&](int64_t row, int64_t branch, int64_t column, int64_t slot) {
+    addScaled(frame.tensor(op.getWeights()[branch]).row(row)[column], slots.row(slot), slots.rowSize(),
+              result.row(row));
+  });
   frame.set(op.getResult(), std::move(result));
   return success();
 }
