@@ -43,11 +43,11 @@ def test_the_module_says_its_memory(data, write_model):
     path = write_model(MODEL)
     assert "plan.memory" not in mt.read_model(path, data).text
     assert mt.read_model(path, data, memory=5000).text.startswith(
-        "module attributes {motley.precision = #motley<precision f32>, plan.memory = 5000} {\n"
+        "module attributes {motley.precision = #motley<precision f32>, plan.memory = 5000"
     )
     path = write_model(MODEL.replace("train = dict(", 'train = dict(memory="2GB", '))
-    assert "plan.memory = 2000000000}" in mt.read_model(path, data).text
-    assert "plan.memory = 5000}" in mt.read_model(path, data, memory=5000).text
+    assert "plan.memory = 2000000000" in mt.read_model(path, data).text
+    assert "plan.memory = 5000" in mt.read_model(path, data, memory=5000).text
 
 
 def test_text_files_say_it_themselves(data, write_model):
