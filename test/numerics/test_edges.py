@@ -171,6 +171,20 @@ def test_training_stops_at_nan_and_keeps_its_checkpoints(data_set, tmp_path):
     assert again.is_done
 
 
+class TwoTables(nn.Module):
+    def __init__(self):
+        self.rows, self.factors = nn.Embedding(37, WIDTH, std=0.8), nn.Embedding(37, WIDTH, std=0.8)
+        self.criterion = nn.CrossEntropy(nn.Head(WIDTH, 37, std=0.3))
+
+    def loss(self, tokens):
+        return self.criterion(self.rows(tokens) * self.factors(tokens), tokens)
+
+
+def test_two_tables_of_one_vocabulary(tmp_path):
+    """Their gradients are sums over the same rows by token."""
+    oracle.Case(oracle.trace(TwoTables(), DATA), MODALITIES, live(50), tmp_path).check()
+
+
 class Tiny(nn.Module):
     def __init__(self, vocabulary):
         self.embed = nn.Embedding(vocabulary, 16)
