@@ -182,9 +182,16 @@ class Case:
         Of the instructions.
     blocks : int
         Depth of the model.
+    scalars : dict of str to number, optional
+        Coefficients of the losses; where there is noise, the ``seed`` and ``step`` of accumulate.
     """
 
-    def __init__(self, text, modalities, rows, folder, level=LEVELS[-1], blocks=1, threads=2, seed=3):
+    def __init__(
+        self, text, modalities, rows, folder, level=LEVELS[-1], blocks=1, threads=2, seed=3, scalars=None
+    ):
+        self.scalars = dict(scalars or {})
+        self.is_noisy = "seed" in self.scalars
+        self.coefficients = {name: value for name, value in self.scalars.items() if name not in ("seed", "step")}
         self.c_gradient = C_GRADIENT * (blocks + 1)
         self.text, self.modalities, self.rows, self.folder = text, modalities, rows, Path(folder)
         with environment(MOTLEY_POISON="1"):
@@ -228,6 +235,9 @@ class Case:
         for index, name in enumerate(signature):
             if name in scalars:
                 np.save(inputs / "args" / f"{index}.npy", scalars[name])
+            elif name in self.scalars:
+                kind = np.int64 if name in ("seed", "step") else np.float32
+                np.save(inputs / "args" / f"{index}.npy", kind(self.scalars[name]))
         run_tool("motley-interp", source, f"--function={function}", f"--inputs={inputs}", f"--outputs={outputs}")
         found = {"results": []}
         while (outputs / "results" / f"{len(found['results'])}.npy").exists():
@@ -261,7 +271,7 @@ class Case:
         (level2,) = self.interpret("eval")["results"]
         np.testing.assert_allclose(level2, expected, rtol=1e-12, atol=1e-12, err_msg="level 2 against level 1")
         scale = self.sums(np.abs(self.losses_by_row) + 1)
-        return [self.ratio_of_sums("eval", self.model.eval(self.rows), expected, scale)]
+        return [self.ratio_of_sums("eval", self.model.eval(self.rows, self.coefficients), expected, scale)]
 
     def ratio_of_sums(self, what, found, expected, scale) -> Ratio:
         found = np.array([list(one.values()) for one in found.values()])
@@ -274,14 +284,18 @@ class Case:
         if self.normaliser == 0:
             return []
         scalars = {"add": np.bool_(False), "inverse_normaliser": np.float32(1 / self.normaliser)}
-        self.expected = self.interpret("accumulate", **scalars)["grad"]
+        results = self.interpret("accumulate", **scalars)
+        self.expected = results["grad"]
         for name, value in self.parameters.items():
             self.model.session.write(name, "grad", np.full(value.shape, np.nan, np.float32))
-        sums = self.model.accumulate(self.rows, normaliser=self.normaliser)
-        assert sums == self.model.eval(self.rows), "eval and accumulate report different sums"
+        sums = self.model.accumulate(self.rows, normaliser=self.normaliser, scalars=self.scalars)
+        same = sums == self.model.eval(self.rows, self.coefficients)
+        assert same != self.is_noisy, "eval and accumulate report different sums, or the same with noise"
         self.found = self.model.gradients()
         ratios = [self.ratio_of_gradient(name, self.found[name]) for name in self.parameters]
-        self.model.accumulate(self.rows, add=True, normaliser=self.normaliser)
+        scale = self.sums(np.abs(self.losses_by_row) + 1)
+        ratios.append(self.ratio_of_sums("accumulate", sums, results["results"][0], scale))
+        self.model.accumulate(self.rows, add=True, normaliser=self.normaliser, scalars=self.scalars)
         for name, twice in self.model.gradients().items():
             # The second microbatch is the same as the first: each element is rounded once or, where rows are added to
             # the sum one after the other, as often as the sum is long.

@@ -100,7 +100,17 @@ BLOCKS = {
         }.items()
     },
     "depth": (TWO, lambda w: Depth(w, 0.3), {}),
+    "noise-gumbel": (TWO, lambda w: moe(w, 4, nn.TopK(2), gate="softmax", noise=nn.Gumbel()), {}),
+    "scheduled-loss": (
+        TWO,
+        lambda w: moe(w, 4, nn.TopK(2), gate="softmax", losses=dict(balance=nn.Scheduled("pull"))),
+        {},
+    ),
 }
+
+
+# What the functions of these blocks take beside the rows.
+SCALARS = {"noise-gumbel": dict(seed=11, step=2), "scheduled-loss": dict(pull=0.3)}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +129,7 @@ def texts(request):
 def test_compiled_equals_oracle(texts, tmp_path, name):
     modalities = BLOCKS[name][0]
     rows = oracle.random_rows(modalities, ROWS, LIVE, seed=5)
-    oracle.Case(texts[name], modalities, rows, tmp_path).check()
+    oracle.Case(texts[name], modalities, rows, tmp_path, scalars=SCALARS.get(name)).check()
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -128,7 +138,10 @@ def test_gradients_of_the_oracle_equal_differences(texts, tmp_path, name):
     source, grouped = tmp_path / "level1.mlir", tmp_path / "level2.mlir"
     source.write_text(texts[name])
     oracle.run_tool("motley-opt", "--motley-to-grouped", source, "-o", grouped)
-    said = oracle.run_tool("motley-interp", grouped, "--gradcheck=eval", "--jitter=0.2", "--seed=4", "--tolerance=1e-6")
+    scalars = SCALARS.get(name, {})
+    options = [f"--scalar={key}={value}" for key, value in scalars.items() if key not in ("seed", "step")]
+    options.append("--gradcheck=" + ("accumulate" if "seed" in scalars else "eval"))  # noise is in accumulate alone
+    said = oracle.run_tool("motley-interp", grouped, *options, "--jitter=0.2", "--seed=4", "--tolerance=1e-6")
     summary = re.search(r"largest error (\S+) over (\d+) variables, 0 wrong, 0 unused", said)
     assert summary, said
     oracle.report({"gradcheck": float(summary[1])})
