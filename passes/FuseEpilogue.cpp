@@ -1,6 +1,7 @@
 // Elementwise operations move into the epilogue of the product that feeds them.
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
+#include "passes/Recomputation.h"
 
 namespace mlir::motley {
 #define GEN_PASS_DEF_FUSEEPILOGUE
@@ -222,8 +223,7 @@ struct FuseEpilogue : motley::impl::FuseEpilogueBase<FuseEpilogue> {
     if (function.isExternal())
       return;
     // Where the cotangents of the losses are made, the backward begins.
-    auto scales = function.getOps<ScaleOp>();
-    Operation *backwardStart = scales.empty() ? nullptr : (*scales.begin()).getOperation();
+    Operation *backwardStart = findBackwardStart(function);
     SmallVector<GroupedMatmulOp> products;
     for (auto product : function.getOps<GroupedMatmulOp>())
       if (product.getEpilogue().empty())

@@ -80,7 +80,7 @@ motley.bank @down [[@d]]
 // gate's factor, of which the gradient of the factor is made, is computed again in the backward and stored nowhere.
 // CHECK-LABEL: func.func @expert
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<32x16xf32>, %[[W:[a-z0-9]+]]: tensor<32xf32>
-func.func @expert(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %seed: tensor<32xf32>, %inv: f32, %dy: tensor<32x16xf32>, %t: !motley.groups<1, 32>) -> (tensor<32x16xf32>, tensor<32xf32>, tensor<32x40xf32>, tensor<32xf32>) {
+func.func @expert(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %seed: tensor<32xf32>, %inv: f32 {motley.scalar = "inverse_normaliser"}, %dy: tensor<32x16xf32>, %t: !motley.groups<1, 32>) -> (tensor<32x16xf32>, tensor<32xf32>, tensor<32x40xf32>, tensor<32xf32>) {
   // CHECK: %[[H:.*]]:3 = motley.grouped_matmul @gu {{.*}} extra(%[[W]])
   // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[B:.*]]: f32, %[[F:.*]]: f32):
   // CHECK-NEXT: %[[S:.*]] = motley.silu %[[A]] : f32

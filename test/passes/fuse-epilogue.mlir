@@ -35,7 +35,7 @@ motley.bank @bank.w [[@w]]
 // Tests the border between forward and backward: the slope of a forward value is not pulled into the forward product, it is
 // computed again in the product of the backward; the activation is not stored.
 // CHECK-LABEL: func.func @border
-func.func @border(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
+func.func @border(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32 {motley.scalar = "inverse_normaliser"}, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
   %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
   // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.w
   // CHECK: %[[S:.*]] = motley.silu
@@ -79,7 +79,7 @@ motley.bank @bank.v [[@v]]
 
 // Tests an activation of the user's own, and its adjoint: the forward keeps the accumulator alone, the backward computes from it.
 // CHECK-LABEL: func.func @own
-func.func @own(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
+func.func @own(%x: tensor<32x16xf32>, %w: tensor<32xf32>, %inv: f32 {motley.scalar = "inverse_normaliser"}, %live: i32) -> (tensor<32x16xf32>, tensor<32x16xf32>, tensor<32xf32>) {
   %t = motley.group_by live %live : (i32) -> !motley.groups<1, 32>
   // CHECK: %[[A:.*]]:2 = motley.grouped_matmul @bank.w {{.*}} epilogue {
   // CHECK-NEXT: ^bb0(%[[ACC:.*]]: f32):
