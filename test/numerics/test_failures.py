@@ -173,7 +173,7 @@ def test_an_artefact_of_another_abi(artefact, data_set, tmp_path):
     content = artefact.read_bytes()
     manifest = mt.CompiledModel.load(artefact).manifest
     # The head of the table of runtime/abi.h: version, levels, kernels, steps.
-    table = [1, 2, len(manifest["kernels"]), len(manifest["functions"])]
+    table = [2, 3, len(manifest["kernels"]), len(manifest["functions"])]
     assert content.count(struct.pack("<4I", *table)) == 1
     image = content[:-48].replace(struct.pack("<4I", *table), struct.pack("<4I", 99, *table[1:]))
     trailer = hashlib.sha256(image).digest() + struct.pack("<Q", len(image)) + b"MOTLEYSO"
