@@ -79,6 +79,8 @@ def read_model(
     if path.suffix == ".mlir":
         if settings:
             raise Error(f"'{path}' takes no settings; '{next(iter(settings))}' is for a model file in Python", None)
+        if rows is not None:
+            raise Error(f"'{path}' says its rows itself, in its types; --rows is for a model file in Python", None)
         if precision:
             raise Error(f"'{path}' says its precision itself, as the attribute motley.precision of the module", None)
         if memory:

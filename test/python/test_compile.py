@@ -352,3 +352,11 @@ def test_a_broken_pass_is_our_mistake_and_leaves_a_reproducer(tmp_path, monkeypa
         "  run again:  motley-opt --motley-to-grouped --motley-to-plan m.reproducer.mlir"
     )
     assert (tmp_path / "m.reproducer.mlir").read_text() == "TEXT"
+
+
+@pytest.mark.parametrize("option", [["--rows", "64"], ["--modalities", "text=3"]])
+def test_a_file_in_mlir_says_what_options_would(tmp_path, capsys, option):
+    path = tmp_path / "m.mlir"
+    path.write_text("module {}")
+    assert run_command_line(["compile", str(path), *option]) == 1
+    assert "itself" in capsys.readouterr().err

@@ -43,6 +43,16 @@ MADE, USED, LOOKED_UP = 16, 20, 31  # lines of the template
 
 CASES = {
     # what is made wrongly
+    "noise-without-a-router": (
+        "nn.MoE(ffn, 4, nn.HashRoute(), noise=nn.Jitter(0.1))",
+        MADE,
+        "noise is for routers; HashRoute with gate 'one' has none",
+    ),
+    "document-without-a-router": (
+        "nn.MoE(ffn, 4, nn.HashRoute(), per_document=True)",
+        MADE,
+        "per_document is for routers; HashRoute with gate 'one' has none",
+    ),
     "k": ("nn.MoE(ffn, 4, nn.TopK(5))", MADE, "k is 5, of 4 experts; expected at most as many"),
     "k-zero": ("nn.MoE(ffn, 4, nn.TopK(0))", MADE, "k is 0; expected an integer of at least 1"),
     "capacity": (

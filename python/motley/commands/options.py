@@ -99,5 +99,7 @@ def load(options: argparse.Namespace, path: str) -> ModelText:
         if not equals:
             raise Error(f"--set has '{one}'; expected NAME=VALUE", None)
         settings[name] = value
+    if path.endswith(".mlir") and getattr(options, "modalities", None):
+        raise Error(f"'{path}' declares its modalities itself; --modalities is for a model file in Python", None)
     memory = read_bytes(options.memory, "--memory")
     return read_model(path, describe_data(options), settings, options.rows, options.precision, memory)

@@ -153,6 +153,9 @@ class MoE(Module):
             raise Error(f"k is {self.route.k}, of {self.columns} experts; expected at most as many")
         if self.noise is not None and not isinstance(self.noise, Noise):
             raise Error(f"noise is {kind(self.noise)}; expected nn.Gumbel(), nn.Gaussian(std) or nn.Jitter(eps)")
+        for name in ("noise",) * (self.noise is not None) + ("per_document",) * bool(self.per_document):
+            if not self._needs_router():
+                raise Error(f"{name} is for routers; {type(self.route).__name__} with gate 'one' has none")
 
     def children(self) -> Iterator[tuple[str, Any]]:
         for name in ("router", "experts", "shared"):
