@@ -120,8 +120,8 @@ private:
     if (train.getUntil())
       phase["until"] = static_cast<int64_t>(*train.getUntil());
     if (auto functions = train.getFunctionsAttr())
-      for (auto [key, name] : llvm::zip(ArrayRef<StringRef>{"eval", "accumulate", "update"},
-                                        functions.getAsRange<StringAttr>()))
+      for (auto [key, name] :
+           llvm::zip(ArrayRef<StringRef>{"eval", "accumulate", "update"}, functions.getAsRange<StringAttr>()))
         phase[key] = name.getValue();
     phases.push_back(std::move(phase));
     if (root.get("train"))

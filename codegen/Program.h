@@ -16,13 +16,13 @@ namespace mlir::motley::codegen {
 class Program {
 public:
   /// Builds level 4 from level 3. `targets` are distinct, ascending; a level of the table of kernels that is not among
-  /// them gets the kernels of the last target. A kernel to which a target gives nothing that the one below has not keeps
-  /// the code of the one below.
+  /// them gets the kernels of the last target. A kernel to which a target gives nothing that the one below has not
+  /// keeps the code of the one below.
   static FailureOr<Program> build(ModuleOp module, ArrayRef<Target> targets, TimingScope &timing);
 
   ModuleOp root() { return *level4; }
-  /// Lowers every kernel and the host side and optimises their LLVM IR. Modules have level 4's order. Afterwards level 4
-  /// is gone.
+  /// Lowers every kernel and the host side and optimises their LLVM IR. Modules have level 4's order. Afterwards level
+  /// 4 is gone.
   FailureOr<std::vector<MachineModule>> compile(TimingScope &timing);
 
 private:

@@ -116,8 +116,9 @@ static LogicalResult verifyMatmul(KernelOp kernel, MatmulAttr matmul) {
   size_t expected = numInputs + 2 + matmul.getGathered() + numExtras + numResults;
   if (numRanges == 0 || numOperands != expected)
     return kernel.emitOpError() << "has " << numOperands << " operands, expected " << numInputs
-                                << " inputs, bank, tiles, " << (matmul.getGathered() ? "source rows, " : "") << numExtras << " extras and " << numResults
-                                << " results of " << numRanges << " ranges";
+                                << " inputs, bank, tiles, " << (matmul.getGathered() ? "source rows, " : "")
+                                << numExtras << " extras and " << numResults << " results of " << numRanges
+                                << " ranges";
   return success();
 }
 

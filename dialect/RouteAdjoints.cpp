@@ -21,8 +21,8 @@ LogicalResult ScaleOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
 }
 
 LogicalResult RowSumOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
-  adjoint.accumulate(getInput(), RowBroadcastOp::create(builder, getLoc(), getInput().getType(),
-                                                        adjoint.cotangent(getResult())));
+  adjoint.accumulate(getInput(),
+                     RowBroadcastOp::create(builder, getLoc(), getInput().getType(), adjoint.cotangent(getResult())));
   return success();
 }
 
@@ -43,7 +43,8 @@ LogicalResult SoftmaxOp::buildAdjoint(OpBuilder &builder, Adjoint &adjoint) {
   Value product = arith::MulFOp::create(builder, getLoc(), adjoint.cotangent(y), y);
   auto oneEach = RankedTensorType::get({numRows(y)}, builder.getF32Type());
   Value sum = RowSumOp::create(builder, getLoc(), oneEach, product);
-  adjoint.accumulate(getInput(), arith::SubFOp::create(builder, getLoc(), product, scaleRows(builder, getLoc(), y, sum)));
+  adjoint.accumulate(getInput(),
+                     arith::SubFOp::create(builder, getLoc(), product, scaleRows(builder, getLoc(), y, sum)));
   return success();
 }
 

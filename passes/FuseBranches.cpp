@@ -6,7 +6,6 @@
 // forward and the backward merge is made once. A merged operation stands before the first of the operations that it
 // replaces where what it reads is known there, else behind what it reads.
 #include "passes/FuseBranches.h"
-#include "mlir/IR/IRMapping.h"
 #include "passes/BankUnion.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -109,7 +108,8 @@ private:
 
   /// Groups that no branch owns are dead; the operation wants a number for them.
   DenseI64ArrayAttr ownerForOperation(ArrayRef<int64_t> owner) {
-    SmallVector<int64_t> valid = llvm::map_to_vector(owner, [](int64_t branch) { return std::max<int64_t>(branch, 0); });
+    SmallVector<int64_t> valid =
+        llvm::map_to_vector(owner, [](int64_t branch) { return std::max<int64_t>(branch, 0); });
     return b.getDenseI64ArrayAttr(valid);
   }
 
@@ -233,17 +233,16 @@ private:
     if (!uniteBanks(ops))
       return {};
 
-    IRMapping values;
+    SmallVector<Value> operands; // by position: one branch may read a value twice where another reads two
     for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i) {
-      Branches operands;
+      Branches read;
       for (Operation *op : ops)
-        operands.push_back(op->getOperand(i));
-      values.map(operands[0], isMerged(operands[0]) ? mergeValues(operands) : operands[0]);
+        read.push_back(op->getOperand(i));
+      operands.push_back(isMerged(read[0]) ? mergeValues(read) : read[0]);
     }
-    placeMerged(ops, values);
+    placeMerged(ops, operands);
     Operation *merged = b.insert(ops[0]->clone());
-    for (unsigned i = 0; i < ops[0]->getNumOperands(); ++i)
-      merged->setOperand(i, values.lookup(ops[0]->getOperand(i)));
+    merged->setOperands(operands);
     SmallVector<Location> locations;
     for (Operation *op : ops)
       locations.push_back(op->getLoc());
@@ -265,12 +264,12 @@ private:
 
   /// Before the first of the operations where what they read is known there, so that whoever reads one branch alone (a
   /// choice) can read it from the merged one; else behind what it reads.
-  void placeMerged(ArrayRef<Operation *> ops, IRMapping &values) {
-    Operation *first = *std::min_element(ops.begin(), ops.end(),
-                                         [](Operation *a, Operation *c) { return a->isBeforeInBlock(c); });
+  void placeMerged(ArrayRef<Operation *> ops, ArrayRef<Value> operands) {
+    Operation *first =
+        *std::min_element(ops.begin(), ops.end(), [](Operation *a, Operation *c) { return a->isBeforeInBlock(c); });
     Operation *last = nullptr;
-    for (auto &entry : values.getValueMap())
-      if (Operation *op = entry.second.getDefiningOp(); op && (!last || last->isBeforeInBlock(op)))
+    for (Value operand : operands)
+      if (Operation *op = operand.getDefiningOp(); op && (!last || last->isBeforeInBlock(op)))
         last = op;
     if (!last || last->isBeforeInBlock(first))
       b.setInsertionPoint(first);
@@ -320,7 +319,8 @@ private:
     return true;
   }
 
-  /// Gates that branches made for one table come from one operation; in a function without backward no merge asks for it.
+  /// Gates that branches made for one table come from one operation; in a function without backward no merge asks for
+  /// it.
   void fuseRouters() {
     for (SlotValuesOp slots : function.getOps<SlotValuesOp>()) {
       auto select = slots.getGroups().getDefiningOp<SelectOp>();

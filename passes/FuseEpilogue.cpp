@@ -101,9 +101,7 @@ private:
     if (!backwardStart || product->isBeforeInBlock(backwardStart))
       return false;
     Operation *op = value.getDefiningOp();
-    auto isKept = [&](Value operand) {
-      return operand.getDefiningOp<GroupedMatmulOp>() || isRecomputed(operand);
-    };
+    auto isKept = [&](Value operand) { return operand.getDefiningOp<GroupedMatmulOp>() || isRecomputed(operand); };
     return op && (isActivation(op) || isa<arith::MulFOp, MapOp>(op)) && llvm::all_of(op->getOperands(), isKept);
   }
   /// Something that the region can have: a value inside, a splat, a tensor known before, or an activation of one.
@@ -169,8 +167,8 @@ private:
     });
   }
 
-  /// Whether the fused product shows how many columns are summed: a forward one knows its matrix by panels alone, and has
-  /// its columns from a result or an extra operand that is a matrix.
+  /// Whether the fused product shows how many columns are summed: a forward one knows its matrix by panels alone, and
+  /// has its columns from a result or an extra operand that is a matrix.
   bool tellsColumns() {
     return product.getTransposed() || llvm::any_of(inside, [&](Value value) { return leaves(value); }) ||
            llvm::any_of(extras, [](Value extra) { return cast<RankedTensorType>(extra.getType()).getRank() == 2; });
@@ -194,8 +192,9 @@ private:
     b.setInsertionPoint(product);
     auto type = cast<RankedTensorType>(product.getResult(0).getType());
     SmallVector<Type> types(replaced.size(), type);
-    types.append(rowSums.size(),
-                 RankedTensorType::get({type.getDimSize(0), int64_t(llvm::divideCeil(type.getDimSize(1), 32))}, b.getF32Type()));
+    types.append(
+        rowSums.size(),
+        RankedTensorType::get({type.getDimSize(0), int64_t(llvm::divideCeil(type.getDimSize(1), 32))}, b.getF32Type()));
     auto fused = GroupedMatmulOp::create(b, FusedLoc::get(b.getContext(), locations), types,
                                          product.getTransposedAttr(), product.getBankAttr(), product.getRangesAttr(),
                                          product.getMapAttr(), product.getInputs(), product.getGroups(), extras,

@@ -14,7 +14,7 @@ namespace {
 GatherRowsOp gatherBy(Value value, Value groups) {
   auto gather = value.getDefiningOp<GatherRowsOp>();
   return gather && gather.getGroups() == groups && cast<GroupsType>(groups.getType()).isSelection() ? gather
-                                                                                                     : GatherRowsOp();
+                                                                                                    : GatherRowsOp();
 }
 
 /// Whether every reader of a gather is a product that can read through its rows.
@@ -62,9 +62,8 @@ private:
           auto product = dyn_cast<GroupedMatmulOp>(user);
           auto outer = dyn_cast<GroupedOuterOp>(user);
           ValueRange together = product ? ValueRange(product.getInputs()) : ValueRange(outer.getCotangents());
-          if (llvm::is_contained(together, gather.getResult()) && !llvm::all_of(together, [&](Value value) {
-                return absorbed.contains(value.getDefiningOp());
-              })) {
+          if (llvm::is_contained(together, gather.getResult()) &&
+              !llvm::all_of(together, [&](Value value) { return absorbed.contains(value.getDefiningOp()); })) {
             changed |= absorbed.erase(gather);
             break;
           }
@@ -90,8 +89,8 @@ private:
 
   /// combine(s) + x becomes combine(s) plus x, where the sum stands.
   void absorbSum(CombineRowsOp combine) {
-    if (!cast<GroupsType>(combine.getGroups().getType()).isSelection() || combine.getOtherwise() ||
-        combine.getPlus() || !combine->hasOneUse())
+    if (!cast<GroupsType>(combine.getGroups().getType()).isSelection() || combine.getOtherwise() || combine.getPlus() ||
+        !combine->hasOneUse())
       return;
     auto sum = dyn_cast<arith::AddFOp>(*combine->user_begin());
     if (!sum)

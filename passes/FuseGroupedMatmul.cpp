@@ -42,11 +42,10 @@ bool fuseForward(func::FuncOp function) {
       OpBuilder b(first);
       SmallVector<Type> types(first.getResultTypes());
       llvm::append_range(types, second.getResultTypes());
-      auto fused = GroupedMatmulOp::create(b, b.getFusedLoc({first.getLoc(), second.getLoc()}), types, UnitAttr(),
-                                           first.getBankAttr(),
-                                           b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())),
-                                           first.getMapAttr(), first.getInputs(), first.getGroups(), ValueRange(),
-                                           first.getGatheredAttr(), first.getPrecisionAttr());
+      auto fused = GroupedMatmulOp::create(
+          b, b.getFusedLoc({first.getLoc(), second.getLoc()}), types, UnitAttr(), first.getBankAttr(),
+          b.getDenseI64ArrayAttr(concatRanges(first.getRanges(), second.getRanges())), first.getMapAttr(),
+          first.getInputs(), first.getGroups(), ValueRange(), first.getGatheredAttr(), first.getPrecisionAttr());
       first.replaceAllUsesWith(fused.getResults().take_front(first.getNumResults()));
       second.replaceAllUsesWith(fused.getResults().drop_front(first.getNumResults()));
       first.erase();

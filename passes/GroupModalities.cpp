@@ -187,10 +187,10 @@ LogicalResult Grouper::groupOne(Operation *op, const RowSpace &space, RowCase &r
   if (auto soft = dyn_cast<SoftExpertsOp>(op))
     return emitSoftExperts(Mixed(soft, &rows), space);
   if (auto softmax = dyn_cast<SoftmaxRowsOp>(op)) {
-    rows.values.map(softmax.getResult(),
-                    SoftmaxRowsOp::create(b, loc, softmax.getType(), rows.values.lookup(softmax.getInput()),
-                                          space.groups, mapAttr)
-                        .getResult());
+    rows.values.map(
+        softmax.getResult(),
+        SoftmaxRowsOp::create(b, loc, softmax.getType(), rows.values.lookup(softmax.getInput()), space.groups, mapAttr)
+            .getResult());
     return success();
   }
   if (auto select = dyn_cast<SelectRowsOp>(op))
@@ -243,11 +243,11 @@ void Grouper::groupWeights(Operation *op, const RowSpace &space, RowCase &rows) 
   Value groups = space.groups;
   auto mapAttr = b.getDenseI64ArrayAttr(rows.map);
   if (auto linear = dyn_cast<LinearOp>(op)) {
-    Value product =
-        GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(), bankOf(linear.getWeightAttr()),
-                                b.getDenseI64ArrayAttr({0}), mapAttr, ValueRange(values.lookupOrDefault(linear.getInput())),
-                                groups, ValueRange(), linear.getPrecisionAttr())
-            .getResult(0);
+    Value product = GroupedMatmulOp::create(b, loc, TypeRange(linear.getType()), UnitAttr(),
+                                            bankOf(linear.getWeightAttr()), b.getDenseI64ArrayAttr({0}), mapAttr,
+                                            ValueRange(values.lookupOrDefault(linear.getInput())), groups, ValueRange(),
+                                            linear.getPrecisionAttr())
+                        .getResult(0);
     if (FlatSymbolRefAttr bias = bankOf(linear.getBiasAttr()))
       product = GroupedBiasOp::create(b, loc, product.getType(), product, bias, mapAttr, groups);
     values.map(linear.getResult(), product);
@@ -255,20 +255,19 @@ void Grouper::groupWeights(Operation *op, const RowSpace &space, RowCase &rows) 
     int64_t width = norm.getHeads() * (norm.getKind() == NormKind::rms ? 1 : 2);
     auto statistics = RankedTensorType::get({numRows(norm.getInput()), width}, b.getF32Type());
     auto grouped =
-        GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(), values.lookupOrDefault(norm.getInput()),
-                              bankOf(norm.getGainAttr()), bankOf(norm.getBiasAttr()), mapAttr, groups,
-                              norm.getEpsilonAttr(), norm.getHeadsAttr());
+        GroupedNormOp::create(b, loc, norm.getType(), statistics, norm.getKindAttr(),
+                              values.lookupOrDefault(norm.getInput()), bankOf(norm.getGainAttr()),
+                              bankOf(norm.getBiasAttr()), mapAttr, groups, norm.getEpsilonAttr(), norm.getHeadsAttr());
     values.map(norm.getResult(), grouped.getResult());
   } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-    values.map(embedding.getResult(), GroupedEmbeddingOp::create(b, loc, embedding.getType(),
-                                                                 bankOf(embedding.getTableAttr()),
-                                                                 values.lookup(embedding.getTokens()), groups)
-                                          .getResult());
+    values.map(embedding.getResult(),
+               GroupedEmbeddingOp::create(b, loc, embedding.getType(), bankOf(embedding.getTableAttr()),
+                                          values.lookup(embedding.getTokens()), groups)
+                   .getResult());
   } else if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
-    auto grouped = GroupedCrossEntropyOp::create(b, loc, loss.getCe().getType(), loss.getZ().getType(),
-                                                 bankOf(loss.getHeadAttr()), values.lookup(loss.getInput()), groups,
-                                                 values.lookup(loss.getTargets()), loss.getZLossAttr(),
-                                                 PrecisionAttr());
+    auto grouped = GroupedCrossEntropyOp::create(
+        b, loc, loss.getCe().getType(), loss.getZ().getType(), bankOf(loss.getHeadAttr()),
+        values.lookup(loss.getInput()), groups, values.lookup(loss.getTargets()), loss.getZLossAttr(), PrecisionAttr());
     values.map(loss.getResults(), grouped.getResults());
   }
 }
@@ -279,10 +278,10 @@ void Grouper::groupAttention(AttentionOp op, Value documents, IRMapping &values)
   if (!scale)
     scale = b.getF64FloatAttr(1 / std::sqrt(double(numColumns(op.getQuery())) / op.getHeads()));
   auto inSlots = [&](Value value) { return value ? values.lookupOrDefault(value) : Value(); };
-  auto grouped = GroupedAttentionOp::create(b, op.getLoc(), op.getType(), logSumExp, op.getMaskAttr(),
-                                            inSlots(op.getQuery()), inSlots(op.getKey()), inSlots(op.getValue()),
-                                            documents, inSlots(op.getOrder()), inSlots(op.getSpan()), op.getHeadsAttr(),
-                                            op.getKvHeadsAttr(), scale);
+  auto grouped =
+      GroupedAttentionOp::create(b, op.getLoc(), op.getType(), logSumExp, op.getMaskAttr(), inSlots(op.getQuery()),
+                                 inSlots(op.getKey()), inSlots(op.getValue()), documents, inSlots(op.getOrder()),
+                                 inSlots(op.getSpan()), op.getHeadsAttr(), op.getKvHeadsAttr(), scale);
   values.map(op.getResult(), grouped.getResult());
 }
 

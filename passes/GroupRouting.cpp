@@ -40,8 +40,8 @@ Value Grouper::merge(Location loc, ArrayRef<Value> branches, Value groups, Array
 /// drops choices for want of slots, which it would do by its own count.
 bool Grouper::canShareTable(const Routed &first, const Routed &second) const {
   ExpertsOp a = first.first, b = second.first;
-  if (!shareable.contains(a) || !shareable.contains(b) || a.getType() != b.getType() || !a.getGates() != !b.getGates() ||
-      a.getInputs().getTypes() != b.getInputs().getTypes())
+  if (!shareable.contains(a) || !shareable.contains(b) || a.getType() != b.getType() ||
+      !a.getGates() != !b.getGates() || a.getInputs().getTypes() != b.getInputs().getTypes())
     return false;
   return llvm::all_of(llvm::zip(a.getInputs(), b.getInputs()), [&](auto pair) {
     auto [one, other] = pair;
@@ -127,7 +127,8 @@ LogicalResult Grouper::inlineModalities(ByModalityOp op, const RowSpace &space, 
 
 static int64_t numSlots(ExpertsOp op) { return numRows(op.getBodies()[0].front().getTerminator()->getOperand(0)); }
 
-/// The rule of a choice as it was written. Shares of documents round up once for each: every row may go to every expert.
+/// The rule of a choice as it was written. Shares of documents round up once for each: every row may go to every
+/// expert.
 SlotRule Grouper::ruleOf(Value chosen, int64_t numExperts) {
   SlotRule rule{numExperts, numExperts, 1};
   auto limit = [&](double capacity, Value documents) { rule.share = documents ? 1 : std::min(rule.share, capacity); };
@@ -149,7 +150,8 @@ int64_t SlotRule::most(int64_t rows) const {
   return std::min<int64_t>(perRow * rows, numExperts * std::ceil(share * rows));
 }
 
-/// Copies the constants that a body captures into it: they have the body's slots, whatever number of rows stands around.
+/// Copies the constants that a body captures into it: they have the body's slots, whatever number of rows stands
+/// around.
 static void ownConstants(Region &body) {
   llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
   body.walk([&](Operation *inner) {
@@ -180,8 +182,8 @@ void Grouper::readRules() {
   });
 }
 
-/// Slots for the experts of several cases together. Cases share the rows, so no more are chosen than where the greediest
-/// case has them all, plus one for each expert: a share of some rows is rounded up.
+/// Slots for the experts of several cases together. Cases share the rows, so no more are chosen than where the
+/// greediest case has them all, plus one for each expert: a share of some rows is rounded up.
 int64_t Grouper::boundSlots(ArrayRef<Routed> routed) const {
   if (routed.size() == 1)
     return numSlots(routed.front().first);
@@ -217,13 +219,14 @@ void mlir::motley::resizeBody(Block &body, int64_t slots) {
   for (BlockArgument argument : body.getArguments())
     resize(argument);
   for (Operation &op : body) // what is computed from rows, or from nothing: a constant has a value for each slot
-    if (op.getNumOperands() == 0 || llvm::any_of(op.getOperands(), [&](Value value) { return resized.contains(value); }))
+    if (op.getNumOperands() == 0 ||
+        llvm::any_of(op.getOperands(), [&](Value value) { return resized.contains(value); }))
       for (Value result : op.getResults())
         resize(result);
 }
 
-/// A body's result times its gates: a product takes them with its input, where they meet an epilogue that is there anyway
-/// and where the backward has their gradient without keeping the result: (w x) W is w (x W).
+/// A body's result times its gates: a product takes them with its input, where they meet an epilogue that is there
+/// anyway and where the backward has their gradient without keeping the result: (w x) W is w (x W).
 Value Grouper::weigh(Value result, function_ref<Value(Type)> factorsOf) {
   auto product = result.getDefiningOp<GroupedMatmulOp>();
   if (!product || !result.use_empty())
@@ -257,9 +260,8 @@ LogicalResult Grouper::emitExperts(ArrayRef<Routed> routed, const RowSpace &spac
   Location loc = b.getFusedLoc(locations);
   int64_t slots = boundSlots(routed);
   auto countsAttr = b.getDenseI64ArrayAttr(counts);
-  Value table =
-      SelectOp::create(b, loc, GroupsType::get(b.getContext(), numBodies, slots, space.bound()), chosen, space.groups,
-                       countsAttr, b.getDenseI64ArrayAttr(ownerOfGroup));
+  Value table = SelectOp::create(b, loc, GroupsType::get(b.getContext(), numBodies, slots, space.bound()), chosen,
+                                 space.groups, countsAttr, b.getDenseI64ArrayAttr(ownerOfGroup));
   // Groups that no case of these owns are dead in every branch.
   SmallVector<int64_t> owner(ownerOfGroup);
   for (int64_t &which : owner)
@@ -277,7 +279,6 @@ LogicalResult Grouper::emitExperts(ArrayRef<Routed> routed, const RowSpace &spac
     inputs.push_back(gather(loc, whole, table));
   }
   SmallVector<SplitGroupsOp> splits;
-  SmallVector<Value> merged;
   for (auto [op, rows] : routed)
     for (Region &body : op.getBodies()) {
       int64_t number = cases.size();

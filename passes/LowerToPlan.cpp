@@ -122,8 +122,8 @@ private:
               RestrictOp, SlotValuesOp, SlotValuesBackwardOp, CountChosenOp, ChooseExpertsOp, ChooseAboveOp,
               ChooseTopPOp, ChooseTokensOp, LimitCapacityOp, OneHotOp, HashOp, NoiseOp, RowSumOp, RowBroadcastOp,
               SoftmaxOp, LogSumExpOp, MeanRowsOp, StaticGroupsOp, SoftmaxRowsOp, SoftmaxRowsBackwardOp, MixRowsOp,
-              UnmixRowsOp, MixProductsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp,
-              MapOp, ScaleOp, GroupedAttentionOp, GroupedAttentionBackwardOp, GroupedCrossEntropyOp,
+              UnmixRowsOp, MixProductsOp, arith::SIToFPOp, GroupedEmbeddingOp, GroupedEmbeddingBackwardOp, MapOp,
+              ScaleOp, GroupedAttentionOp, GroupedAttentionBackwardOp, GroupedCrossEntropyOp,
               GroupedCrossEntropyBackwardOp, LossSumsOp, InitialiseOp, GradientNormOp, AdamWOp>(
             [&](auto typed) { return lower(typed, step); })
         .Case<arith::ConstantOp>([&](auto constant) { return lowerConstant(constant); })

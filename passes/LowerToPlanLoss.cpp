@@ -22,7 +22,8 @@ class HeadLowering {
 public:
   HeadLowering(Location loc, BankOp bank, plan::HeadChoiceAttr choice, double zLoss, Precision precision,
                StepBuilder &step)
-      : loc(loc), bank(bank), choice(choice), precision(precision), zLoss(Builder(step.context()).getF64FloatAttr(zLoss)), step(step) {}
+      : loc(loc), bank(bank), choice(choice), precision(precision),
+        zLoss(Builder(step.context()).getF64FloatAttr(zLoss)), step(step) {}
 
   template <typename OpTy> void run(OpTy op, const HeadBackward *backward) {
     input = step.buffer(op.getInput());
@@ -71,7 +72,8 @@ private:
     if (!backward->trains)
       return;
     int64_t perBlock = choice.getOuter().getPanelsPerBlock();
-    step.launch(loc, {plan::OuterAttr::get(step.context(), plan::getFirstPanel(bank, 0), map, perBlock, false, false, precision),
+    step.launch(loc, {plan::OuterAttr::get(step.context(), plan::getFirstPanel(bank, 0), map, perBlock, false, false,
+                                           precision),
                       {reads(input), reads(rows), reads(offset), reads(begin == 0 ? backward->add : step.truth()),
                        updates(step.state(bank, plan::Slot::grad))},
                       nullptr,
@@ -88,7 +90,7 @@ private:
     int64_t blocks = form == MatmulForm::forward ? forwardColumnBlocks(columns(), perBlock, false)
                                                  : transposedColumnBlocks(inputs(), perBlock);
     step.launch(loc, {plan::MatmulAttr::get(step.context(), form, plan::getFirstPanel(bank, 0), map, perBlock, blocks,
-                                       /*gathered=*/false, precision),
+                                            /*gathered=*/false, precision),
                       {reads(from), reads(step.state(bank, plan::Slot::param)), reads(tiles.list), writes(to)},
                       tiles.count,
                       blocks,
@@ -115,8 +117,9 @@ LogicalResult mlir::motley::lower(GroupedCrossEntropyOp op, StepBuilder &step) {
   FailureOr<plan::HeadChoiceAttr> choice = getChoice<plan::HeadChoiceAttr>(op);
   if (failed(bank) || failed(choice))
     return failure();
-  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(),
-               op.getPrecision().value_or(Precision::f32), step).run(op, nullptr);
+  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(), op.getPrecision().value_or(Precision::f32),
+               step)
+      .run(op, nullptr);
   return success();
 }
 
@@ -127,8 +130,9 @@ LogicalResult mlir::motley::lower(GroupedCrossEntropyBackwardOp op, StepBuilder 
     return failure();
   HeadBackward backward{step.buffer(op.getDce()), step.buffer(op.getDz()), step.destination(op.getDinput()),
                         step.scalar(op.getAdd()), !isFrozen(op, bank->getVariable(0, 0))};
-  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(),
-               op.getPrecision().value_or(Precision::f32), step).run(op, &backward);
+  HeadLowering(op.getLoc(), *bank, *choice, op.getZLoss().convertToDouble(), op.getPrecision().value_or(Precision::f32),
+               step)
+      .run(op, &backward);
   return success();
 }
 

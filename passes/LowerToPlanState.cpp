@@ -26,16 +26,16 @@ LogicalResult mlir::motley::lower(InitialiseOp op, StepBuilder &step) {
       int64_t rows = type.getRank() == 1 ? 1 : type.getDimSize(0);
       int64_t columns = type.getShape().back();
       int64_t panel = bank->getLayout() == Layout::panels ? plan::getFirstPanel(*bank, range) : 0;
-      step.launch(op.getLoc(),
-                  {plan::InitialiseAttr::get(step.context(), variable.getInit(), rows, columns),
-                   {updates(param), reads(step.scalar(op.getSeed())),
-                    reads(step.constant(b.getF32FloatAttr(variable.getScale().convertToDouble()))),
-                    reads(step.constant(b.getI64IntegerAttr(hashName(variable.getSymName())))),
-                    reads(step.constant(b.getI64IntegerAttr(member))), reads(step.constant(b.getI64IntegerAttr(panel)))},
-                   nullptr,
-                   ceilDiv(rows, 32),
-                   0,
-                   4 * rows * columns});
+      step.launch(op.getLoc(), {plan::InitialiseAttr::get(step.context(), variable.getInit(), rows, columns),
+                                {updates(param), reads(step.scalar(op.getSeed())),
+                                 reads(step.constant(b.getF32FloatAttr(variable.getScale().convertToDouble()))),
+                                 reads(step.constant(b.getI64IntegerAttr(hashName(variable.getSymName())))),
+                                 reads(step.constant(b.getI64IntegerAttr(member))),
+                                 reads(step.constant(b.getI64IntegerAttr(panel)))},
+                                nullptr,
+                                ceilDiv(rows, 32),
+                                0,
+                                4 * rows * columns});
     }
   return success();
 }
@@ -90,10 +90,9 @@ static SmallVector<plan::RunAttr> findRuns(AdamWOp op, BankOp bank, int64_t numE
         size = ceilDiv(bank.getRangeType(range).getDimSize(1), 32) * perPanel;
       }
       auto steps = missed ? missed.getAs<IntegerAttr>(variable.getSymName()) : IntegerAttr();
-      auto run = plan::RunAttr::get(op.getContext(), from, from + size,
-                                    variable.getRate() ? variable.getRateAttr() : b.getF64FloatAttr(1),
-                                    variable.getDecay() ? variable.getDecayAttr() : op.getWeightDecayAttr(),
-                                    steps ? steps.getInt() : 0);
+      auto run = plan::RunAttr::get(
+          op.getContext(), from, from + size, variable.getRate() ? variable.getRateAttr() : b.getF64FloatAttr(1),
+          variable.getDecay() ? variable.getDecayAttr() : op.getWeightDecayAttr(), steps ? steps.getInt() : 0);
       plan::RunAttr last = runs.empty() ? plan::RunAttr() : runs.back();
       if (last && last.getTo() == from && last.getRate() == run.getRate() && last.getDecay() == run.getDecay() &&
           last.getMissed() == run.getMissed())
@@ -136,8 +135,8 @@ LogicalResult mlir::motley::lower(AdamWOp op, StepBuilder &step) {
                 14 * updated};
   if (op.getEma())
     launch.operands.push_back(updates(step.state(*bank, plan::Slot::ema)));
-  launch.operands.append({reads(step.buffer(op.getNorm())), reads(step.scalar(op.getLearningRate())),
-                          reads(step.scalar(op.getStep()))});
+  launch.operands.append(
+      {reads(step.buffer(op.getNorm())), reads(step.scalar(op.getLearningRate())), reads(step.scalar(op.getStep()))});
   step.launch(op.getLoc(), launch);
   return success();
 }

@@ -8,8 +8,8 @@ using namespace mlir;
 using namespace mlir::motley;
 
 void mlir::motley::registerDialects(DialectRegistry &registry) {
-  registry.insert<MotleyDialect, plan::PlanDialect, arith::ArithDialect, func::FuncDialect,
-                  linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect, tensor::TensorDialect>();
+  registry.insert<MotleyDialect, plan::PlanDialect, arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+                  math::MathDialect, memref::MemRefDialect, tensor::TensorDialect>();
 }
 
 void mlir::motley::buildModelToGrouped(OpPassManager &manager, const GroupedOptions &options) {
@@ -58,6 +58,7 @@ void mlir::motley::registerPassesAndPipelines() {
   registerMotleyGroupedPasses();
   registerMotleyPlanPasses();
   registerTransformsPasses();
-  PassPipelineRegistration<GroupedOptions>("motley-to-grouped", "level 1 (model) to level 2 (grouped)", buildModelToGrouped);
+  PassPipelineRegistration<GroupedOptions>("motley-to-grouped", "level 1 (model) to level 2 (grouped)",
+                                           buildModelToGrouped);
   PassPipelineRegistration<>("motley-to-plan", "level 2 (grouped) to level 3 (plan)", buildGroupedToPlan);
 }

@@ -14,9 +14,10 @@ void registerDialects(DialectRegistry &registry);
 
 /// Options of "motley-to-grouped".
 struct GroupedOptions : PassPipelineOptions<GroupedOptions> {
-  Option<uint64_t> memory{*this, "memory", llvm::cl::init(0),
-                          llvm::cl::desc("Bytes of activations that may be alive at once in a step; what does not fit is "
-                                         "computed again in the backward. 0: what the module says")};
+  Option<uint64_t> memory{
+      *this, "memory", llvm::cl::init(0),
+      llvm::cl::desc("Bytes of activations that may be alive at once in a step; what does not fit is "
+                     "computed again in the backward. 0: what the module says")};
 };
 
 /// Level 1 to level 2: "motley-to-grouped".

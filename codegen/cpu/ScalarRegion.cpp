@@ -32,7 +32,8 @@ Val turnsOf(Val x) {
   return fma(whole, x.like(-kTurnLow), rest) * (1 / kTurn);
 }
 
-/// The activations of dialect/ModelOps.td, and exp, log, sin and cos as kernels have them. Null for any other operation.
+/// The activations of dialect/ModelOps.td, and exp, log, sin and cos as kernels have them. Null for any other
+/// operation.
 Val expandFunction(Operation *op, Val x) {
   return TypeSwitch<Operation *, Val>(op)
       .Case([&](SiluOp) { return x * sigmoid(x); })

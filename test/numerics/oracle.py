@@ -117,6 +117,27 @@ def run_tool(name: str, *arguments) -> str:
     return done.stdout
 
 
+def check_differences(text: str, folder: Path, *options: str) -> int:
+    """Compare the gradients of level 2 with finite differences in float64, relative to 1e-6; returns how many variables.
+
+    Parameters
+    ----------
+    text : str
+        Level 1.
+    options : str
+        Of motley-interp; without any, the losses are those of eval.
+    """
+    source, grouped = folder / "level1.mlir", folder / "level2.mlir"
+    source.write_text(text)
+    run_tool("motley-opt", "--motley-to-grouped", source, "-o", grouped)
+    options = options or ("--gradcheck=eval",)
+    said = run_tool("motley-interp", grouped, *options, "--jitter=0.2", "--seed=4", "--tolerance=1e-6")
+    summary = re.search(r"largest error (\S+) over (\d+) variables, 0 wrong, 0 unused", said)
+    assert summary, said
+    report({"gradcheck": float(summary[1])})
+    return int(summary[2])
+
+
 def random_rows(modalities: mt.Modalities, rows: int, live: int, seed: int = 0, among=None) -> dict:
     """Make a microbatch of several documents and spans with random weights; some rows have no target.
 

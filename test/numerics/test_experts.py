@@ -4,8 +4,6 @@ Choices are made on scores in f32, the oracle's on scores in f64: on the rows us
 the margin that the choices are tested with.
 """
 
-import re
-
 import numpy as np
 import oracle
 import pytest
@@ -135,16 +133,10 @@ def test_compiled_equals_oracle(texts, tmp_path, name):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_gradients_of_the_oracle_equal_differences(texts, tmp_path, name):
     """Relative to 1e-6, in float64, routing frozen: the router's gradient comes through the gates alone."""
-    source, grouped = tmp_path / "level1.mlir", tmp_path / "level2.mlir"
-    source.write_text(texts[name])
-    oracle.run_tool("motley-opt", "--motley-to-grouped", source, "-o", grouped)
     scalars = SCALARS.get(name, {})
     options = [f"--scalar={key}={value}" for key, value in scalars.items() if key not in ("seed", "step")]
     options.append("--gradcheck=" + ("accumulate" if "seed" in scalars else "eval"))  # noise is in accumulate alone
-    said = oracle.run_tool("motley-interp", grouped, *options, "--jitter=0.2", "--seed=4", "--tolerance=1e-6")
-    summary = re.search(r"largest error (\S+) over (\d+) variables, 0 wrong, 0 unused", said)
-    assert summary, said
-    oracle.report({"gradcheck": float(summary[1])})
+    oracle.check_differences(texts[name], tmp_path, *options)
 
 
 @pytest.mark.parametrize("live", [0, 1, 3])
