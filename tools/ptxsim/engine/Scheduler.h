@@ -1,0 +1,71 @@
+// Runs the fibers of the blocks that are resident on one host thread.
+#pragma once
+
+#include "check/Finding.h"
+#include "engine/Device.h"
+#include "engine/Memory.h"
+#include "engine/Thread.h"
+
+#include <functional>
+#include <random>
+
+namespace ptxsim {
+
+class RaceDetector;
+
+/// A launch: what all its blocks share.
+struct Grid {
+  Device *device = nullptr;
+  const Program *program = nullptr;
+  const ptx::Function *kernel = nullptr;
+  LaunchConfig config;
+  Options options;
+  bool poison = false, instrumented = false; ///< shadows are tracked; loads and stores are handlers
+  RaceDetector *races = nullptr;             ///< null when races are not checked
+  Reporter *reporter = nullptr;
+  uint64_t id = 0;
+};
+
+/// Work that lands at a time of its own: a copy, a product. Owned by the scheduler from issue until it has landed.
+struct AsyncWork {
+  virtual ~AsyncWork() = default;
+  /// Does it. Called on the scheduler's own stack: must not block or yield; may wake threads; findings by
+  /// Reporter::note.
+  virtual void land() = 0;
+  /// Work of one nonzero queue lands in the order of issue; 0: in any order.
+  uint64_t queue = 0;
+  Cta *cta = nullptr;
+};
+
+class Scheduler {
+public:
+  /// --- for handlers, on a fiber ---
+  static void yield(Thread &thread);                   ///< stays ready; others run
+  static void block(Thread &thread, const Wait &wait); ///< returns after wake()
+  static void wake(Thread &thread);                    ///< harmless if not blocked
+  /// A point where a random schedule may switch; does nothing in the fixed schedule.
+  static void preempt(Thread &thread);
+  /// Ends the launch after a fatal finding. Objects on the fiber's stack are not destroyed.
+  [[noreturn]] static void stop(Thread &thread);
+  /// Ends this thread (exit, ret of the kernel).
+  [[noreturn]] static void exit(Thread &thread);
+
+  /// Gives work to the scheduler. In a random schedule it lands at a random time, else at once (before this returns).
+  void issue(std::unique_ptr<AsyncWork> work);
+  /// Lands all work of the queue, in order, up to and including the `count` oldest (default: all). For waits.
+  void landQueue(uint64_t queue, size_t count = ~size_t(0));
+  size_t inFlight(uint64_t queue) const;
+
+  /// Blocks like block(), but comes back with false when nothing else in the launch can move (mbarrier.try_wait may
+  /// then time out). Repeated without any progress in between, it is a deadlock, which is reported and ends the launch.
+  static bool blockOrTimeout(Thread &thread, const Wait &wait);
+
+  std::mt19937_64 random; ///< the schedule's; use for every random choice, so that the seed reproduces it
+  bool isRandom() const;
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation;
+};
+
+extern "C" void ptxsim_out_of_fuel(Thread *thread); ///< translated code, at a loop back-edge when fuel is used up
+
+} // namespace ptxsim
