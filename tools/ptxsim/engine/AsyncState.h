@@ -1,0 +1,71 @@
+// What threads and blocks remember of asynchronous copies: groups of cp.async and of bulk copies, and mbarriers.
+#pragma once
+
+#include "check/Race.h"
+#include "engine/Thread.h"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace ptxsim {
+
+/// A copy that has been issued and whose bytes have not moved yet (random schedules only).
+struct PendingCopy {
+  virtual ~PendingCopy() = default;
+  virtual void land() = 0;
+};
+
+/// The copies of one thread that complete by groups, either its cp.async or its bulk copies. Operations are numbered
+/// from 1; the number is the clock of the queue's agent. Groups complete in the order of their commits, the copies
+/// of one group land in any order (PTX ISA 9.0, section 9.7.9.25.2 "Async-group mechanism").
+struct CopyQueue {
+  Agent agent = kNoAgent;
+  uint64_t schedulerQueue = 0; ///< of AsyncWork; 0 until the first copy
+  uint64_t issued = 0;         ///< operations so far
+  std::deque<uint64_t> groups; ///< last operation of each group that no wait has covered; empty groups count too
+  uint64_t committed = 0;      ///< last operation of the youngest group
+  uint64_t waited = 0, readWaited = 0; ///< operations that a wait (or a wait for reads) has covered
+  struct Entry {
+    uint64_t operation;
+    std::unique_ptr<PendingCopy> copy;
+  };
+  std::deque<std::vector<Entry>> pending; ///< a vector for each group, the open group last
+};
+
+/// Of one thread: engine/AsyncCopy and engine/BulkCopy.
+struct AsyncThread {
+  std::shared_ptr<CopyQueue> copies, bulk; ///< shared with the work in flight
+};
+
+/// One mbarrier object. Its state is kept here; the eight bytes in shared memory hold a pattern that plain stores
+/// destroy.
+struct Mbarrier {
+  uint32_t expected = 0;    ///< arrivals of the phases to come
+  int64_t pending = 0;      ///< arrivals that the phase under way still misses
+  int64_t transactions = 0; ///< bytes expected and not complete; below 0 while completions run ahead
+  uint64_t phase = 0;       ///< phases completed since init: the number of the one under way
+  uint64_t serial = 0;      ///< tells this object from earlier ones at the same place
+  Agent agent = kNoAgent;   ///< of the bulk copies that complete on it; clock: phase + 1
+  SyncClock gathering;      ///< what arrivals have released so far; a release sequence spans phases
+  SyncClock completed[2];   ///< the same at the end of the last phase of each parity
+  const Site *initialised = nullptr;
+  std::vector<Thread *> waiting; ///< blocked in try_wait for the phase under way
+};
+
+/// Of one block.
+struct AsyncCta {
+  std::map<uint32_t, Mbarrier> barriers; ///< live ones, by shared address
+  uint64_t barrierSerial = 0;
+  /// The live mbarrier that overlaps [address, address + bytes) of the block's window, or null; `at` is its address.
+  const Mbarrier *overlapping(uint32_t address, uint64_t bytes, uint32_t &at) const {
+    auto next = barriers.lower_bound(address > 7 ? address - 7 : 0);
+    if (next == barriers.end() || next->first >= address + bytes)
+      return nullptr;
+    at = next->first;
+    return &next->second;
+  }
+};
+
+} // namespace ptxsim
