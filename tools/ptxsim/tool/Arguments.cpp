@@ -1,0 +1,256 @@
+#include "tool/Arguments.h"
+
+#include "engine/Memory.h"
+#include "engine/TensorMap.h"
+#include "tool/NumberText.h"
+
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace ptxsim {
+namespace {
+
+bool takePrefix(std::string &text, const char *prefix) {
+  const size_t length = strlen(prefix);
+  if (text.compare(0, length, prefix) != 0)
+    return false;
+  text.erase(0, length);
+  return true;
+}
+
+bool endsWith(const std::string &text, const char *suffix) {
+  const size_t length = strlen(suffix);
+  return text.size() >= length && text.compare(text.size() - length, length, suffix) == 0;
+}
+
+/// "f32[64,32]"; "f32[]" has one element.
+Array parseShape(const std::string &argument, const std::string &text) {
+  const size_t open = text.find('[');
+  Array array;
+  array.type = text.substr(0, open);
+  const unsigned bytes = elementBytes(array.type);
+  if (open == std::string::npos || text.back() != ']' || !bytes)
+    throw UsageError("--arg " + argument + ": expected TYPE[SIZE,...] such as f32[64,32], got '" + text + "'");
+  std::string sizes = text.substr(open + 1, text.size() - open - 2);
+  uint64_t total = bytes;
+  for (size_t at = 0; at < sizes.size();) {
+    const size_t comma = std::min(sizes.find(',', at), sizes.size());
+    const std::string size = sizes.substr(at, comma - at);
+    if (size.empty() || size.find_first_not_of("0123456789") != std::string::npos || size.size() > 12)
+      throw UsageError("--arg " + argument + ": '" + size + "' is no size");
+    array.shape.push_back(std::stoull(size));
+    if (array.shape.back() && total > (uint64_t(1) << 40) / array.shape.back())
+      throw UsageError("--arg " + argument + ": more than 1 TiB");
+    total *= array.shape.back();
+    at = comma + 1;
+  }
+  array.bytes.assign(total, 0);
+  return array;
+}
+
+} // namespace
+
+Argument parseArgument(const std::string &text) {
+  Argument argument;
+  argument.text = text;
+  std::string rest = text;
+  if (rest == "null")
+    return argument;
+  argument.kind = Argument::Kind::Array;
+  if (takePrefix(rest, "out:")) {
+    argument.isOutput = true;
+    argument.array = parseShape(text, rest);
+    return argument;
+  }
+  if (takePrefix(rest, "zero:")) {
+    argument.isInput = argument.isOutput = true;
+    argument.array = parseShape(text, rest);
+    return argument;
+  }
+  argument.isOutput = takePrefix(rest, "inout:");
+  if (argument.isOutput || endsWith(rest, ".npy")) {
+    argument.isInput = true;
+    argument.array = readNpy(rest);
+    return argument;
+  }
+  argument.path = rest;
+  if (takePrefix(argument.path, "map:")) {
+    argument.kind = Argument::Kind::Map;
+    return argument;
+  }
+  if (takePrefix(argument.path, "bytes:")) {
+    argument.kind = Argument::Kind::Bytes;
+    return argument;
+  }
+  argument.kind = Argument::Kind::Number;
+  const size_t colon = rest.find(':');
+  if (colon != std::string::npos) {
+    argument.numberType = rest.substr(0, colon);
+    rest.erase(0, colon + 1);
+    if (!elementBytes(argument.numberType))
+      throw UsageError("--arg " + text + ": '" + argument.numberType +
+                       "' is neither a type nor one of out, inout, zero, map, bytes");
+  }
+  argument.path = rest; // the number's text
+  if (!isNumber(rest))
+    throw UsageError("--arg " + text +
+                     ": neither a number nor a .npy file nor one of out:, inout:, zero:, map:, bytes:, null");
+  return argument;
+}
+
+BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, const std::vector<Argument> &arguments)
+    : arguments(arguments), addresses(arguments.size()) {
+  if (arguments.size() != kernel.parameters.size())
+    throw UsageError("kernel '" + kernel.name + "' has " + std::to_string(kernel.parameters.size()) + " parameters, " +
+                     std::to_string(arguments.size()) + " --arg were given");
+  for (size_t k = 0; k < arguments.size(); ++k) {
+    const Argument &argument = arguments[k];
+    if (argument.kind != Argument::Kind::Array)
+      continue;
+    const Array &array = argument.array;
+    addresses[k] = device.memory().allocate(std::max<size_t>(array.bytes.size(), 1),
+                                            "argument " + std::to_string(k) + " (" + argument.text + ")");
+    if (!addresses[k])
+      throw UsageError("--arg " + argument.text + ": " + std::to_string(array.bytes.size()) +
+                       " bytes are more than the device has left");
+    if (!argument.isInput)
+      continue;
+    memcpy(reinterpret_cast<void *>(addresses[k]), array.bytes.data(), array.bytes.size());
+    device.memory().markDefined(addresses[k], array.bytes.size());
+  }
+  block.assign(kernel.parameterBytes(), 0);
+  for (size_t k = 0; k < arguments.size(); ++k) {
+    const Argument &argument = arguments[k];
+    const ptx::Variable &parameter = *kernel.parameters[k];
+    uint8_t *at = block.data() + kernel.parameterOffset(parameter);
+    const std::string where = "--arg " + argument.text + ", parameter '" + parameter.name + "'";
+    switch (argument.kind) {
+    case Argument::Kind::Array:
+    case Argument::Kind::Null:
+      if (parameter.bytes != 8)
+        throw UsageError(where + ": an address has 8 bytes, the parameter " + std::to_string(parameter.bytes));
+      memcpy(at, &addresses[k], 8);
+      break;
+    case Argument::Kind::Number: {
+      const std::string type = argument.numberType.empty() ? ptx::name(parameter.type).str() : argument.numberType;
+      const std::vector<uint8_t> bytes = numberBytes(where, type, argument.path);
+      if (bytes.size() != parameter.bytes)
+        throw UsageError(where + ": " + type + " has " + std::to_string(bytes.size()) + " bytes, the parameter " +
+                         std::to_string(parameter.bytes));
+      memcpy(at, bytes.data(), bytes.size());
+      break;
+    }
+    case Argument::Kind::Map:
+      if (parameter.bytes < kTensorMapBytes)
+        throw UsageError(where + ": a tensor map has 128 bytes, the parameter " + std::to_string(parameter.bytes) +
+                         "; pass maps by value (__grid_constant__)");
+      encodeMap(argument, at, arguments);
+      break;
+    case Argument::Kind::Bytes: {
+      std::ifstream file(argument.path, std::ios::binary);
+      std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      if (!file.good() && !file.eof())
+        throw UsageError(where + ": " + argument.path + " cannot be read: " + strerror(errno));
+      if (bytes.size() != parameter.bytes)
+        throw UsageError(where + ": the file has " + std::to_string(bytes.size()) + " bytes, the parameter " +
+                         std::to_string(parameter.bytes));
+      memcpy(at, bytes.data(), bytes.size());
+      break;
+    }
+    }
+  }
+}
+
+Array BoundArguments::output(size_t index) const {
+  Array array = arguments[index].array;
+  memcpy(array.bytes.data(), reinterpret_cast<const void *>(addresses[index]), array.bytes.size());
+  return array;
+}
+
+/// {"argument": 0, "box": [64, 128], "swizzle": "128B", ...}: sizes, strides and type are the array's unless given; all
+/// lists begin with the innermost dimension, as the driver API's do.
+void BoundArguments::encodeMap(const Argument &argument, uint8_t *out, const std::vector<Argument> &arguments) {
+  const std::string where = "--arg " + argument.text + ": ";
+  std::ifstream file(argument.path);
+  if (!file)
+    throw UsageError(where + "cannot be opened: " + strerror(errno));
+  TensorMap map;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(file);
+    static const char *known[] = {
+        "argument",          "box",        "sizes", "strides",      "element_strides", "type",
+        "swizzle",           "interleave", "fill",  "lower_corner", "upper_corner",    "channels_per_pixel",
+        "pixels_per_column", "offset"};
+    for (const auto &[key, value] : json.items())
+      if (std::find(std::begin(known), std::end(known), key) == std::end(known))
+        throw UsageError(where + "unknown key '" + key + "'");
+    const size_t index = json.at("argument").get<size_t>();
+    if (index >= arguments.size() || arguments[index].kind != Argument::Kind::Array)
+      throw UsageError(where + "\"argument\": " + std::to_string(index) + " is no array argument");
+    const Array &array = arguments[index].array;
+    map.base = addresses[index] + json.value("offset", uint64_t(0));
+    auto choose = [&](const char *key, const std::string &value, std::initializer_list<const char *> names) {
+      unsigned position = 0;
+      std::string all;
+      for (const char *name : names) {
+        if (value == name)
+          return position;
+        all += (position++ ? ", " : "") + std::string(name);
+      }
+      throw UsageError(where + "\"" + key + "\": '" + value + "' is none of " + all);
+    };
+    std::string type = json.value("type", array.type);
+    if (type == "b8" || type == "s8" || type == "e4m3" || type == "e5m2")
+      type = "u8"; // copied bit by bit
+    if (type == "b16" || type == "s16")
+      type = "u16";
+    if (type == "b32")
+      type = "u32";
+    map.type = TensorType(
+        choose("type", type,
+               {"u8", "u16", "u32", "s32", "u64", "s64", "f16", "f32", "f64", "bf16", "f32.ftz", "tf32", "tf32.ftz"}));
+    std::vector<uint64_t> sizes(array.shape.rbegin(), array.shape.rend());
+    sizes = json.value("sizes", sizes);
+    map.rank = uint32_t(sizes.size());
+    if (map.rank < 1 || map.rank > 5)
+      throw UsageError(where + "a tensor has 1 to 5 dimensions, this one " + std::to_string(map.rank));
+    std::copy(sizes.begin(), sizes.end(), map.sizes.begin());
+    std::vector<uint64_t> strides;
+    uint64_t bytes = elementBits(map.type) / 8;
+    for (uint32_t dimension = 0; dimension + 1 < map.rank; ++dimension)
+      strides.push_back(bytes *= sizes[dimension]);
+    strides = json.value("strides", strides);
+    auto copyList = [&](const char *key, const auto &list, auto &into, size_t expected) {
+      if (list.size() != expected)
+        throw UsageError(where + "\"" + key + "\" has " + std::to_string(list.size()) + " numbers, expected " +
+                         std::to_string(expected));
+      std::copy(list.begin(), list.end(), into.begin());
+    };
+    copyList("strides", strides, map.strides, map.rank - 1);
+    copyList("element_strides", json.value("element_strides", std::vector<uint32_t>(map.rank, 1)), map.elementStrides,
+             map.rank);
+    map.swizzle = TensorSwizzle(choose("swizzle", json.value("swizzle", "none"), {"none", "32B", "64B", "128B"}));
+    map.interleave = TensorInterleave(choose("interleave", json.value("interleave", "none"), {"none", "16B", "32B"}));
+    map.fill = TensorFill(choose("fill", json.value("fill", "zeros"), {"zeros", "nan"}));
+    map.im2col = json.contains("pixels_per_column");
+    if (map.im2col) {
+      const size_t spatial = map.rank > 2 ? map.rank - 2 : 0;
+      copyList("lower_corner", json.at("lower_corner").get<std::vector<int32_t>>(), map.lowerCorner, spatial);
+      copyList("upper_corner", json.at("upper_corner").get<std::vector<int32_t>>(), map.upperCorner, spatial);
+      map.channelsPerPixel = json.at("channels_per_pixel").get<uint32_t>();
+      map.pixelsPerColumn = json.at("pixels_per_column").get<uint32_t>();
+    } else {
+      copyList("box", json.at("box").get<std::vector<uint32_t>>(), map.box, map.rank);
+    }
+  } catch (const nlohmann::json::exception &error) {
+    throw UsageError(where + error.what());
+  }
+  std::string error;
+  uint8_t bytes[kTensorMapBytes];
+  if (!encode(bytes, map, error))
+    throw UsageError(where + error);
+  memcpy(out, bytes, sizeof bytes);
+}
+
+} // namespace ptxsim
