@@ -1,0 +1,26 @@
+// Products in flight of one warpgroup.
+#pragma once
+
+#include "check/Race.h"
+#include "engine/Thread.h"
+
+#include <cstdint>
+#include <deque>
+
+namespace ptxsim {
+
+/// Counts of one warpgroup's products. Groups are numbered from 1; a product belongs to the group that the next
+/// wgmma.commit_group closes.
+struct WgmmaGroup {
+  bool fenced = false;              ///< a wgmma.fence has been executed
+  uint64_t committed = 0;           ///< groups closed so far
+  uint64_t uncommitted = 0;         ///< products since the last commit
+  uint64_t waited = 0;              ///< groups that some wait_group has covered
+  uint64_t queue = 0;               ///< of AsyncWork
+  uint64_t issued = 0;              ///< products in all
+  std::deque<uint64_t> inFlight;    ///< group of each product that has not landed, oldest first
+  const Site *lastProduct = nullptr; ///< for reports
+  Agent agent = kNoAgent;
+};
+
+} // namespace ptxsim
