@@ -38,6 +38,7 @@ struct TensorMap {
   bool im2col = false;
   std::array<int32_t, 3> lowerCorner{}, upperCorner{}; ///< im2col: of the spatial dimensions, innermost first
   uint32_t channelsPerPixel = 0, pixelsPerColumn = 0;  ///< im2col: the box
+  uint64_t launch = 0, serial = 0; ///< the launch whose device code modified the map last (0: none) and which time
 };
 
 unsigned elementBits(TensorType type); ///< in global memory: 8..64; 4 and 6 for the packed types
@@ -48,6 +49,9 @@ bool validate(const TensorMap &map, std::string &error);
 
 /// Validates and writes the 128 bytes. `map.im2col` chooses between the two modes.
 bool encode(uint8_t out[kTensorMapBytes], const TensorMap &map, std::string &error);
+
+/// Writes a map that may break the rules: tensormap.replace changes one field at a time. `validate` decides at the use.
+void encodeUnchecked(uint8_t out[kTensorMapBytes], const TensorMap &map);
 
 /// The same with the arguments of cuTensorMapEncodeTiled in their order: strides has rank - 1 values, elementStrides
 /// rank.
