@@ -63,6 +63,8 @@ struct Finding {
 
 /// Text for people: message, instruction, PTX line, source line, threads, both accesses.
 std::string format(const Finding &finding);
+/// "st.shared.f32 at k.ptx:120 (gemm.cu:45)"
+std::string format(const Site &site);
 
 /// Collects the findings of a launch; equal ones (same check, same instructions) are counted. Safe to call from several
 /// workers.

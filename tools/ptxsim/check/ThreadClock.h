@@ -18,9 +18,9 @@ struct ThreadClock {
   /// thread's own accesses.
   VectorClock async;
   uint32_t component = 0;
-  uint32_t clock = 1;       ///< epoch of the next access
-  bool accessed = false;    ///< the current epoch has accesses: the next release closes it
-  uint32_t asyncOwn = 0;    ///< own epochs up to this are behind a proxy fence
+  uint32_t clock = 1;        ///< epoch of the next access
+  bool accessed = false;     ///< the current epoch has accesses: the next release closes it
+  uint32_t asyncOwn = 0;     ///< own epochs up to this are behind a proxy fence
   uint32_t ownInGeneric = 0; ///< own component of `generic` as the last barrier left it
   uint32_t ownInAsync = 0;
   SharedShadow *shared = nullptr; ///< of the thread's own block

@@ -34,8 +34,8 @@ public:
     }
     return node->clocks[component & (kClocks - 1)];
   }
-  void raise(uint32_t component, uint32_t clock); ///< the component becomes at least `clock`
-  void join(const VectorClock &other);            ///< the maximum, component by component
+  void raise(uint32_t component, uint32_t clock);  ///< the component becomes at least `clock`
+  void join(const VectorClock &other);             ///< the maximum, component by component
   bool operator<=(const VectorClock &other) const; ///< every component is at most the other's
 
   bool empty() const { return !root; }
