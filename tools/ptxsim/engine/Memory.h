@@ -5,8 +5,7 @@
 #include "check/Finding.h"
 #include "engine/Thread.h"
 
-#include <map>
-#include <mutex>
+#include <functional>
 
 namespace ptxsim {
 
@@ -44,6 +43,12 @@ public:
       const; ///< offset of the first byte that device code wrote undefined bits to, or `bytes`
   uint64_t bytesInUse() const;
   void enableShadow(); ///< from now on every allocation has one; existing bytes count as defined
+  void distrustShadow(); ///< device code is about to write without keeping shadows: the next enableShadow starts afresh
+  /// Notes that device code writes these bytes, for firstUndefined (resolve does it when poison is tracked).
+  void noteWritten(uint64_t address, uint64_t bytes);
+  /// Reason why no byte at `address` can be accessed: the nearest allocation, or the freed one that was there.
+  std::string explain(uint64_t address, uint64_t bytes, bool &freed) const;
+  void forEach(const std::function<void(const Allocation &)> &visit) const; ///< the living ones
 
 private:
   struct Implementation;

@@ -62,4 +62,13 @@ bool bindCluster(Site &site);   ///< mapa, getctarank, isspacep
 bool bindSpecial(
     Site &site); ///< special registers that need the engine (clock, globaltimer, smid), trap, brkpt, pmevent, vprintf
 
+/// Functions that programs declare and the system provides: vprintf, malloc, free, __assertfail. The handler of a call
+/// to one, or null if `name` is none of them. Its site is the call instruction; sources are the arguments, a slot for
+/// each parameter in the order of the declaration; results as the declaration says (a slot or none).
+Handler systemFunction(llvm::StringRef name);
+
 } // namespace ptxsim
+
+/// The value of any special register for a thread (`special`: ptx::SpecialRegister). Translated code may inline the
+/// constant ones.
+extern "C" uint64_t ptxsim_special_register(ptxsim::Thread *thread, uint32_t special, uint32_t component);

@@ -38,7 +38,8 @@ constexpr uint32_t kSharedStart = 1024;
 
 /// Why a thread does not run; for the deadlock report.
 struct Wait {
-  const char *what = nullptr; ///< "bar.sync 0", "mbarrier phase", ...
+  const char *what = nullptr; ///< "mbarrier phase %llu at shared 0x%llx": takes detail2 and detail, in this order, if
+                              ///< it has a %; else they are not told
   const Site *site = nullptr;
   uint64_t detail = 0, detail2 = 0; ///< barrier number or address; phase
 };
@@ -69,6 +70,11 @@ struct Thread {
   Wait wait;
   uint32_t readyIndex = 0;
   uint64_t yields = 0; ///< back-edge yields since the thread last made progress (livelock report)
+  uint64_t stateHash = 0;   ///< of registers, stack and local memory at a back-edge; equal ones mean that it spins
+  uint8_t *stackTop = nullptr;
+  bool spinning = false;    ///< its last two state hashes were equal
+  bool timed = false;       ///< blocked in Scheduler::blockOrTimeout
+  bool timedOut = false;    ///< what ended that
   std::unique_ptr<ThreadClock> clock;
   std::unique_ptr<AsyncThread> async;
   Thread();
