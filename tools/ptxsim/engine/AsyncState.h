@@ -7,6 +7,8 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace ptxsim {
@@ -14,24 +16,26 @@ namespace ptxsim {
 /// A copy that has been issued and whose bytes have not moved yet (random schedules only).
 struct PendingCopy {
   virtual ~PendingCopy() = default;
-  virtual void land() = 0;
+  virtual void read() {}   ///< takes the source's bytes, so that it may be overwritten
+  virtual void land() = 0; ///< reads if that has not been done, and writes
 };
 
 /// The copies of one thread that complete by groups, either its cp.async or its bulk copies. Operations are numbered
-/// from 1; the number is the clock of the queue's agent. Groups complete in the order of their commits, the copies
-/// of one group land in any order (PTX ISA 9.0, section 9.7.9.25.2 "Async-group mechanism").
-struct CopyQueue {
-  Agent agent = kNoAgent;
-  uint64_t schedulerQueue = 0; ///< of AsyncWork; 0 until the first copy
+/// from 1; the number is the clock of the queue's agents. Groups complete in the order of their commits, the copies
+/// of one group land in any order (PTX ISA 9.0, section 9.7.9.25, "Async-group mechanism").
+struct CopyQueue : std::enable_shared_from_this<CopyQueue> {
+  Agent agent = kNoAgent;      ///< writes destinations
+  Agent readAgent = kNoAgent;  ///< reads sources; for cp.async the same
+  uint64_t schedulerQueue = 0; ///< of AsyncWork
   uint64_t issued = 0;         ///< operations so far
-  std::deque<uint64_t> groups; ///< last operation of each group that no wait has covered; empty groups count too
-  uint64_t committed = 0;      ///< last operation of the youngest group
-  uint64_t waited = 0, readWaited = 0; ///< operations that a wait (or a wait for reads) has covered
+  std::deque<uint64_t> groups; ///< last operation of each group that no wait has covered
   struct Entry {
     uint64_t operation;
     std::unique_ptr<PendingCopy> copy;
   };
-  std::deque<std::vector<Entry>> pending; ///< a vector for each group, the open group last
+  std::deque<std::vector<Entry>> pending; ///< a vector for each group that has not landed, the open group last
+  std::vector<Entry> triggers;            ///< what happens when all operations up to that one have landed
+  void fireTriggers();
 };
 
 /// Of one thread: engine/AsyncCopy and engine/BulkCopy.
@@ -42,15 +46,16 @@ struct AsyncThread {
 /// One mbarrier object. Its state is kept here; the eight bytes in shared memory hold a pattern that plain stores
 /// destroy.
 struct Mbarrier {
-  uint32_t expected = 0;    ///< arrivals of the phases to come
-  int64_t pending = 0;      ///< arrivals that the phase under way still misses
-  int64_t transactions = 0; ///< bytes expected and not complete; below 0 while completions run ahead
-  uint64_t phase = 0;       ///< phases completed since init: the number of the one under way
-  uint64_t serial = 0;      ///< tells this object from earlier ones at the same place
-  Agent agent = kNoAgent;   ///< of the bulk copies that complete on it; clock: phase + 1
-  SyncClock gathering;      ///< what arrivals have released so far; a release sequence spans phases
-  SyncClock completed[2];   ///< the same at the end of the last phase of each parity
-  const Site *initialised = nullptr;
+  uint32_t expected = 0;         ///< arrivals of the phases to come
+  int64_t pending = 0;           ///< arrivals that the phase under way still misses
+  int64_t transactions = 0;      ///< bytes expected and not complete; below 0 while completions run ahead
+  uint64_t phase = 0;            ///< phases completed since init: the number of the one under way
+  uint64_t serial = 0;           ///< tells this object from earlier ones at the same place
+  Agent agent = kNoAgent;        ///< of the bulk copies that complete on it
+  uint64_t issued = 0;           ///< such copies so far: the agent's clock
+  std::set<uint64_t> inFlight;   ///< those that have not landed
+  SyncClock gathering;           ///< what arrivals have released so far; a release sequence spans phases
+  SyncClock completed[2];        ///< the same at the end of the last phase of each parity
   std::vector<Thread *> waiting; ///< blocked in try_wait for the phase under way
 };
 
@@ -58,6 +63,7 @@ struct Mbarrier {
 struct AsyncCta {
   std::map<uint32_t, Mbarrier> barriers; ///< live ones, by shared address
   uint64_t barrierSerial = 0;
+  std::map<uint64_t, uint64_t> acquiredMaps; ///< address of a tensor map -> the modification that a fence acquired
   /// The live mbarrier that overlaps [address, address + bytes) of the block's window, or null; `at` is its address.
   const Mbarrier *overlapping(uint32_t address, uint64_t bytes, uint32_t &at) const {
     auto next = barriers.lower_bound(address > 7 ? address - 7 : 0);
@@ -67,5 +73,9 @@ struct AsyncCta {
     return &next->second;
   }
 };
+
+/// For the deadlock report: what the mbarrier phase that a blocked thread waits for still misses. Empty if the thread
+/// does not wait for one.
+std::string describeMbarrierWait(const Thread &thread);
 
 } // namespace ptxsim

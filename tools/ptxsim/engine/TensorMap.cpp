@@ -43,35 +43,42 @@ bool isPacked(TensorType type) { return type >= TensorType::Packed16U4Align8; }
 
 std::string numbered(const char *what, unsigned k) { return std::string(what) + "[" + std::to_string(k) + "]"; }
 
-/// Collects the first broken rule.
+/// Keeps the first broken rule; messages are built only for it, as maps are checked at each copy.
 struct Rules {
   std::string &error;
   bool good = true;
-  void require(bool condition, const std::string &message) {
+  template <class Message> void require(bool condition, const Message &message) {
     if (good && !condition) {
       good = false;
-      error = message;
+      error = message();
     }
   }
 };
 
 void checkSizes(const TensorMap &map, Rules &rules) {
   const uint64_t granule = map.interleave == TensorInterleave::Bytes32 ? 32 : 16;
-  rules.require(map.base != 0, "the tensor's address is null");
-  rules.require(map.base % granule == 0, "the tensor's address must be a multiple of " + std::to_string(granule));
+  rules.require(map.base != 0, [&] { return std::string("the tensor's address is null"); });
+  rules.require(map.base % granule == 0,
+                [&] { return std::string("the tensor's address must be a multiple of " + std::to_string(granule)); });
   for (unsigned d = 0; d < map.rank; ++d)
-    rules.require(map.sizes[d] >= 1 && map.sizes[d] <= uint64_t(1) << 32,
-                  numbered("size", d) + " is " + std::to_string(map.sizes[d]) + ", it must lie in 1..2^32");
+    rules.require(map.sizes[d] >= 1 && map.sizes[d] <= uint64_t(1) << 32, [&] {
+      return std::string(numbered("size", d) + " is " + std::to_string(map.sizes[d]) + ", it must lie in 1..2^32");
+    });
   for (unsigned d = 0; d + 1 < map.rank; ++d) {
-    rules.require(map.strides[d] % granule == 0, numbered("stride", d) + " is " + std::to_string(map.strides[d]) +
-                                                     " bytes, it must be a multiple of " + std::to_string(granule));
-    rules.require(map.strides[d] < uint64_t(1) << 40,
-                  numbered("stride", d) + " is " + std::to_string(map.strides[d]) + " bytes, it must be below 2^40");
+    rules.require(map.strides[d] % granule == 0, [&] {
+      return std::string(numbered("stride", d) + " is " + std::to_string(map.strides[d]) +
+                         " bytes, it must be a multiple of " + std::to_string(granule));
+    });
+    rules.require(map.strides[d] < uint64_t(1) << 40, [&] {
+      return std::string(numbered("stride", d) + " is " + std::to_string(map.strides[d]) +
+                         " bytes, it must be below 2^40");
+    });
   }
   for (unsigned d = 0; d < map.rank; ++d)
-    rules.require(map.elementStrides[d] >= 1 && map.elementStrides[d] <= 8, numbered("element stride", d) + " is " +
-                                                                                std::to_string(map.elementStrides[d]) +
-                                                                                ", it must lie in 1..8");
+    rules.require(map.elementStrides[d] >= 1 && map.elementStrides[d] <= 8, [&] {
+      return std::string(numbered("element stride", d) + " is " + std::to_string(map.elementStrides[d]) +
+                         ", it must lie in 1..8");
+    });
 }
 
 void checkIm2colBox(const TensorMap &map, Rules &rules) {
@@ -79,17 +86,20 @@ void checkIm2colBox(const TensorMap &map, Rules &rules) {
   const int32_t low[] = {-32768, -128, -16}, high[] = {32767, 127, 15};
   for (unsigned k = 0; k < spatial; ++k) {
     for (int32_t corner : {map.lowerCorner[k], map.upperCorner[k]})
-      rules.require(corner >= low[spatial - 1] && corner <= high[spatial - 1],
-                    numbered("box corner", k) + " is " + std::to_string(corner) + ", for rank " +
-                        std::to_string(map.rank) + " it must lie in " + std::to_string(low[spatial - 1]) + ".." +
-                        std::to_string(high[spatial - 1]));
+      rules.require(corner >= low[spatial - 1] && corner <= high[spatial - 1], [&] {
+        return std::string(numbered("box corner", k) + " is " + std::to_string(corner) + ", for rank " +
+                           std::to_string(map.rank) + " it must lie in " + std::to_string(low[spatial - 1]) + ".." +
+                           std::to_string(high[spatial - 1]));
+      });
     rules.require(int64_t(map.sizes[k + 1]) - 1 + map.upperCorner[k] >= map.lowerCorner[k],
-                  "the bounding box is empty in spatial dimension " + std::to_string(k));
+                  [&] { return std::string("the bounding box is empty in spatial dimension " + std::to_string(k)); });
   }
-  rules.require(map.channelsPerPixel >= 1 && map.channelsPerPixel <= 256,
-                "channels per pixel is " + std::to_string(map.channelsPerPixel) + ", it must lie in 1..256");
-  rules.require(map.pixelsPerColumn >= 1 && map.pixelsPerColumn <= 1024,
-                "pixels per column is " + std::to_string(map.pixelsPerColumn) + ", it must lie in 1..1024");
+  rules.require(map.channelsPerPixel >= 1 && map.channelsPerPixel <= 256, [&] {
+    return std::string("channels per pixel is " + std::to_string(map.channelsPerPixel) + ", it must lie in 1..256");
+  });
+  rules.require(map.pixelsPerColumn >= 1 && map.pixelsPerColumn <= 1024, [&] {
+    return std::string("pixels per column is " + std::to_string(map.pixelsPerColumn) + ", it must lie in 1..1024");
+  });
 }
 
 } // namespace
@@ -101,34 +111,45 @@ unsigned elementBits(TensorType type) {
 
 bool validate(const TensorMap &map, std::string &error) {
   Rules rules{error};
-  rules.require(unsigned(map.type) <= unsigned(TensorType::Packed16U6Align16), "the data type is unknown");
-  rules.require(unsigned(map.interleave) <= 2, "the interleave is unknown");
-  rules.require(unsigned(map.promotion) <= 3, "the L2 promotion is unknown");
-  rules.require(unsigned(map.fill) <= 1, "the out-of-bounds fill is unknown");
-  rules.require(unsigned(map.swizzle) <= 3,
-                "this swizzle is not simulated: known are none, 32B, 64B and 128B with atoms of 16 bytes");
+  rules.require(unsigned(map.type) <= unsigned(TensorType::Packed16U6Align16),
+                [&] { return std::string("the data type is unknown"); });
+  rules.require(unsigned(map.interleave) <= 2, [&] { return std::string("the interleave is unknown"); });
+  rules.require(unsigned(map.promotion) <= 3, [&] { return std::string("the L2 promotion is unknown"); });
+  rules.require(unsigned(map.fill) <= 1, [&] { return std::string("the out-of-bounds fill is unknown"); });
+  rules.require(unsigned(map.swizzle) <= 3, [&] {
+    return std::string("this swizzle is not simulated: known are none, 32B, 64B and 128B with atoms of 16 bytes");
+  });
   const unsigned leastRank = map.im2col || map.interleave != TensorInterleave::None ? 3 : 1;
-  rules.require(map.rank >= leastRank && map.rank <= 5,
-                "the rank is " + std::to_string(map.rank) + ", it must lie in " + std::to_string(leastRank) + "..5");
+  rules.require(map.rank >= leastRank && map.rank <= 5, [&] {
+    return std::string("the rank is " + std::to_string(map.rank) + ", it must lie in " + std::to_string(leastRank) +
+                       "..5");
+  });
   if (!rules.good)
     return false;
-  rules.require(!isPacked(map.type), "packed types of 4 and 6 bits are not simulated: they need sm_100");
-  rules.require(map.interleave == TensorInterleave::None, "interleaved layouts are not simulated");
+  rules.require(!isPacked(map.type),
+                [&] { return std::string("packed types of 4 and 6 bits are not simulated: they need sm_100"); });
+  rules.require(map.interleave == TensorInterleave::None,
+                [&] { return std::string("interleaved layouts are not simulated"); });
   checkSizes(map, rules);
   if (map.im2col)
     checkIm2colBox(map, rules);
   else
     for (unsigned d = 0; d < map.rank; ++d)
-      rules.require(map.box[d] >= 1 && map.box[d] <= 256,
-                    numbered("box", d) + " is " + std::to_string(map.box[d]) + ", it must lie in 1..256");
+      rules.require(map.box[d] >= 1 && map.box[d] <= 256, [&] {
+        return std::string(numbered("box", d) + " is " + std::to_string(map.box[d]) + ", it must lie in 1..256");
+      });
   const uint32_t inner = (map.im2col ? map.channelsPerPixel : map.box[0]) * elementBits(map.type) / 8;
-  rules.require(inner % 16 == 0,
-                "the box's inner dimension is " + std::to_string(inner) + " bytes, it must be a multiple of 16");
+  rules.require(inner % 16 == 0, [&] {
+    return std::string("the box's inner dimension is " + std::to_string(inner) + " bytes, it must be a multiple of 16");
+  });
   const uint32_t span = map.swizzle == TensorSwizzle::None ? 0 : 16u << unsigned(map.swizzle);
-  rules.require(!span || inner <= span, "the box's inner dimension is " + std::to_string(inner) +
-                                            " bytes, more than the swizzle's span of " + std::to_string(span));
+  rules.require(!span || inner <= span, [&] {
+    return std::string("the box's inner dimension is " + std::to_string(inner) +
+                       " bytes, more than the swizzle's span of " + std::to_string(span));
+  });
   const bool isFloating = map.type >= TensorType::F16 && !isPacked(map.type);
-  rules.require(map.fill == TensorFill::Zeros || isFloating, "only floating-point tensors can be filled with NaN");
+  rules.require(map.fill == TensorFill::Zeros || isFloating,
+                [&] { return std::string("only floating-point tensors can be filled with NaN"); });
   return rules.good;
 }
 

@@ -1,0 +1,204 @@
+#include "engine/AsyncSupport.h"
+
+#include "check/Poison.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <cstring>
+
+namespace ptxsim {
+
+std::vector<int> sourceSlots(const ptx::Instruction &instruction, unsigned written) {
+  using Kind = ptx::Operand::Kind;
+  std::vector<int> slots;
+  int next = 0;
+  for (const ptx::Operand &operand : instruction.operands) {
+    if (slots.size() < written) {
+      slots.push_back(-1);
+      continue;
+    }
+    slots.push_back(next);
+    if (operand.kind == Kind::Address)
+      next += 1 + int(operand.elements.size());
+    else if (operand.kind == Kind::Vector || operand.kind == Kind::Pair)
+      next += int(operand.elements.size());
+    else
+      next += 1;
+  }
+  return slots;
+}
+
+void checkAddress(Thread &thread, const Site *site, const uint64_t *in, unsigned slot) {
+  if (isUndefined(thread, site, in, slot))
+    ptxsim_poison_address(&thread, site);
+}
+
+void checkOperand(Thread &thread, const Site *site, const uint64_t *in, unsigned slot) {
+  if (isUndefined(thread, site, in, slot))
+    ptxsim_poison_operand(&thread, site);
+}
+
+ptx::Space sharedSpaceOf(const ptx::Instruction &instruction) {
+  for (llvm::StringRef part : instruction.parts) {
+    if (part == "shared::cluster")
+      return ptx::Space::SharedCluster;
+    if (part == "shared" || part == "shared::cta")
+      return ptx::Space::Shared;
+  }
+  return ptx::Space::Generic;
+}
+
+std::string hexadecimal(uint64_t value) { return "0x" + llvm::utohexstr(value, true); }
+
+void copyBytes(Bytes to, Bytes from, uint64_t bytes) {
+  std::memcpy(to.host, from.host, bytes);
+  if (!to.shadow)
+    return;
+  if (from.shadow)
+    std::memcpy(to.shadow, from.shadow, bytes);
+  else
+    std::memset(to.shadow, 0xff, bytes);
+}
+
+void zeroBytes(Bytes to, uint64_t bytes) {
+  std::memset(to.host, 0, bytes);
+  if (to.shadow)
+    std::memset(to.shadow, 0xff, bytes);
+}
+
+void spoilBytes(Bytes to, uint64_t bytes) {
+  // All ones: a NaN in every floating-point type, and no small integer.
+  std::memset(to.host, 0xff, bytes);
+  if (to.shadow)
+    std::memset(to.shadow, 0, bytes);
+}
+
+AsyncThread &asyncOf(Thread &thread) {
+  if (!thread.async)
+    thread.async = std::make_unique<AsyncThread>();
+  return *thread.async;
+}
+
+AsyncCta &asyncOf(Cta &cta) {
+  if (!cta.async)
+    cta.async = std::make_unique<AsyncCta>();
+  return *cta.async;
+}
+
+CopyQueue &queueOf(Thread &thread, QueueKind kind) {
+  AsyncThread &async = asyncOf(thread);
+  std::shared_ptr<CopyQueue> &queue = kind == QueueKind::Copies ? async.copies : async.bulk;
+  if (!queue) {
+    queue = std::make_shared<CopyQueue>();
+    // Unique in the launch and the same in every run: 10 bits for the thread in its block.
+    queue->schedulerQueue =
+        uint64_t(1) << 62 | uint64_t(thread.cta->linear) << 12 | thread.linear << 1 | uint64_t(kind == QueueKind::Bulk);
+    queue->pending.emplace_back();
+  }
+  return *queue;
+}
+
+uint64_t newOperation(Thread &thread, CopyQueue &queue, QueueKind kind) {
+  if (RaceDetector *races = thread.grid->races; races && queue.agent == kNoAgent) {
+    queue.agent = races->newAgent(thread.cta, kind == QueueKind::Copies ? "cp.async of" : "bulk copy issued by");
+    queue.readAgent =
+        kind == QueueKind::Copies ? queue.agent : races->newAgent(thread.cta, "source of the bulk copy issued by");
+  }
+  return ++queue.issued;
+}
+
+namespace {
+
+/// One landing in a queue: which copy it is, is drawn from those of the oldest group that has any left.
+struct Ticket : AsyncWork {
+  std::shared_ptr<CopyQueue> copies;
+  void land() override {
+    for (auto &group : copies->pending) {
+      if (group.empty())
+        continue;
+      size_t chosen = cta->scheduler->random() % group.size();
+      std::unique_ptr<PendingCopy> copy = std::move(group[chosen].copy);
+      group.erase(group.begin() + ptrdiff_t(chosen));
+      copy->land();
+      break;
+    }
+    while (copies->pending.size() > 1 && copies->pending.front().empty())
+      copies->pending.pop_front();
+    copies->fireTriggers();
+  }
+};
+
+size_t copiesUpTo(const CopyQueue &queue, uint64_t operation) {
+  size_t count = 0;
+  for (const auto &group : queue.pending)
+    for (const CopyQueue::Entry &entry : group)
+      count += entry.operation <= operation;
+  return count;
+}
+
+} // namespace
+
+void CopyQueue::fireTriggers() {
+  for (size_t k = 0; k < triggers.size();) {
+    if (!hasLanded(*this, triggers[k].operation)) {
+      ++k;
+      continue;
+    }
+    std::unique_ptr<PendingCopy> action = std::move(triggers[k].copy);
+    triggers.erase(triggers.begin() + ptrdiff_t(k));
+    action->land();
+  }
+}
+
+bool hasLanded(const CopyQueue &queue, uint64_t operation) { return copiesUpTo(queue, operation) == 0; }
+
+void issueCopy(Thread &thread, CopyQueue &queue, uint64_t operation, std::unique_ptr<PendingCopy> copy) {
+  queue.pending.back().push_back({operation, std::move(copy)});
+  auto ticket = std::make_unique<Ticket>();
+  ticket->copies = queue.shared_from_this();
+  ticket->queue = queue.schedulerQueue;
+  ticket->cta = thread.cta;
+  thread.cta->scheduler->issue(std::move(ticket));
+}
+
+void commitGroup(CopyQueue &queue) {
+  queue.groups.push_back(queue.issued);
+  if (!queue.pending.back().empty())
+    queue.pending.emplace_back();
+}
+
+void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOnly) {
+  if (queue.groups.size() <= allowed)
+    return;
+  const size_t covered = queue.groups.size() - allowed;
+  const uint64_t last = queue.groups[covered - 1];
+  if (RaceDetector *races = thread.grid->races; races && queue.agent != kNoAgent) {
+    races->acquireAgent(thread, queue.readAgent, last);
+    if (!readsOnly)
+      races->acquireAgent(thread, queue.agent, last);
+  }
+  if (readsOnly) {
+    for (auto &group : queue.pending)
+      for (CopyQueue::Entry &entry : group)
+        if (entry.operation <= last)
+          entry.copy->read();
+    return;
+  }
+  queue.groups.erase(queue.groups.begin(), queue.groups.begin() + ptrdiff_t(covered));
+  if (size_t count = copiesUpTo(queue, last))
+    thread.cta->scheduler->landQueue(queue.schedulerQueue, count);
+}
+
+bool overlapsBarrier(Thread &thread, const Site *site, const Location &where, uint64_t bytes) {
+  uint32_t at = 0;
+  if (where.space != ptx::Space::Shared || !where.cta->async ||
+      !where.cta->async->overlapping(uint32_t(where.address), bytes, at))
+    return false;
+  thread.grid->reporter->note(Check::Barrier, &thread, site,
+                              "the copy writes shared addresses " + hexadecimal(where.address) + ".." +
+                                  hexadecimal(where.address + bytes - 1) + ", where a live mbarrier lies (" +
+                                  hexadecimal(at) + ")");
+  return true;
+}
+
+} // namespace ptxsim
