@@ -204,3 +204,17 @@ std::vector<Finding> Reporter::take(uint64_t &suppressed) {
 }
 
 bool Reporter::failed() const { return implementation->failed; }
+
+static std::string hex(uint64_t value) { return "0x" + llvm::utohexstr(value, true); }
+
+std::string ptxsim::describe(const Grid &grid, const Site *site, const Location &where) {
+  if (where.space == ptx::Space::Shared)
+    return "shared " + hex(where.address);
+  if (where.space == ptx::Space::Local)
+    return "local " + hex(where.address);
+  std::string text = "global " + hex(where.address);
+  const Allocation *allocation = grid.device ? grid.device->memory().find(where.address) : nullptr;
+  if (!allocation || allocation->label.empty())
+    return text;
+  return text + " (" + allocation->label + " + " + std::to_string(where.address - allocation->address) + ")";
+}

@@ -13,6 +13,7 @@ namespace ptxsim {
 struct Site;
 struct Thread;
 struct Grid;
+struct Location;
 
 /// The checks, each switchable by name on the command line and in PTXSIM_CHECKS.
 enum class Check : uint8_t {
@@ -86,6 +87,10 @@ private:
   struct Implementation;
   std::unique_ptr<Implementation> implementation;
 };
+
+/// What people call a place: "shared 0x440 (stage + 64)", "global 0x7f00 (cuMemAlloc + 128)". `site`: whose function's
+/// variables are looked at.
+std::string describe(const Grid &grid, const Site *site, const Location &where);
 
 Actor actorOf(const Thread &thread, const Site *site, std::string agent = {});
 

@@ -1,0 +1,76 @@
+// What a race looks like to people.
+#include "check/RaceState.h"
+
+#include "engine/Device.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace ptxsim;
+
+Actor RaceDetector::Implementation::actorOf(const AccessRecord &record) const {
+  Actor actor;
+  actor.site = record.where();
+  uint32_t who = record.component;
+  if (isAgent(who)) {
+    uint32_t index = who - firstAgent - 1;
+    if (index >= agents.size())
+      return actor;
+    actor.agent = agents[index].description;
+    who = agents[index].issuer;
+  }
+  if (who == ~0u || isAgent(who) || blockOf(who) >= blocks.size())
+    return actor;
+  actor.known = true;
+  std::copy(std::begin(blocks[blockOf(who)].id), std::end(blocks[blockOf(who)].id), actor.block);
+  uint32_t linear = who % stride;
+  const auto &shape = grid.config.block;
+  actor.thread[0] = linear % shape[0];
+  actor.thread[1] = linear / shape[0] % shape[1];
+  actor.thread[2] = linear / shape[0] / shape[1];
+  return actor;
+}
+
+static const char *verb(bool wrote, bool atomic) { return atomic ? "atomic update" : wrote ? "write" : "read"; }
+
+void RaceDetector::Implementation::conflict(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event,
+                                            int64_t offset, bool proxyOnly) {
+  Check check = proxyOnly ? Check::Proxy : Check::Race;
+  // Writing a report takes long and a race may repeat a million times: only the first of a pair of instructions gets
+  // its words, the others are counted.
+  if (!reported.insert({event.site, earlier.where()}).second) {
+    Actor other;
+    other.site = earlier.where();
+    grid.reporter->note(check, event.thread, event.site, {}, other);
+    return;
+  }
+  Actor there = actorOf(earlier);
+  Location at = event.where;
+  int64_t first = std::max<int64_t>(offset, 0);
+  at.address += first;
+  if (at.host)
+    at.host += first;
+  std::string message = std::string(verb(event.isWrite(), event.kind == Access::Atomic)) + " of " +
+                        std::to_string(event.bytes) + " bytes at " + describe(grid, event.site, at);
+  std::string what = verb(earlierWrote, earlier.atomic);
+  if (proxyOnly) {
+    message += " by the async proxy follows the " + what + " through the generic proxy, but a fence.proxy.async is " +
+               "missing between";
+  } else {
+    message += " is not ordered after the " + what;
+    if (!there.agent.empty())
+      message += " by asynchronous work";
+    else if (isAgent(event.record.component) && there.known)
+      message += " by a thread";
+    else
+      message += " by another thread";
+    if (earlier.strength && event.isStrong())
+      message += ", and the scope of one of the two does not include the other's thread";
+  }
+  if (isAgent(event.record.component)) {
+    // The reporter takes the issuing thread for the actor; what worked on its behalf is told in words.
+    uint32_t index = event.record.component - firstAgent - 1;
+    if (index < agents.size() && !agents[index].description.empty())
+      message += " (here: " + agents[index].description + " the thread)";
+  }
+  grid.reporter->note(check, event.thread, event.site, std::move(message), there);
+}
