@@ -62,6 +62,8 @@ public:
 
   std::mt19937_64 random; ///< the schedule's; use for every random choice, so that the seed reproduces it
   bool isRandom() const;
+  Scheduler();
+  ~Scheduler();
   struct Implementation;
   std::unique_ptr<Implementation> implementation;
 };

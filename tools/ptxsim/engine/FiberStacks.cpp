@@ -1,0 +1,49 @@
+// Stacks come in slabs of one mapping each. The first some thousand have a guard page below; beyond that the host's
+// limit on mappings (65,530 on Linux) would be reached, and the translator's test of the stack limit must do.
+#include "engine/FiberStacks.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <sys/mman.h>
+
+namespace ptxsim {
+
+namespace {
+constexpr size_t kPage = 4096;
+// Fibers that run the same code touch the same offsets of their stacks. Different offsets of the tops within a page
+// and beyond keep them out of each other's cache sets.
+constexpr size_t kStaggers = 61, kStagger = 1088;
+constexpr size_t kSlot = FiberStacks::kUsable + ((kStaggers * kStagger + kPage - 1) & ~(kPage - 1)) + kPage;
+constexpr size_t kPerSlab = 64;
+constexpr size_t kGuarded = 8192;
+} // namespace
+
+FiberStacks::~FiberStacks() {
+  for (void *slab : slabs)
+    munmap(slab, kSlot * kPerSlab);
+}
+
+void FiberStacks::grow() {
+  void *slab = mmap(nullptr, kSlot * kPerSlab, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  if (slab == MAP_FAILED)
+    throw std::runtime_error("no memory for the stacks of " + std::to_string(made + kPerSlab) + " resident threads");
+  slabs.push_back(slab);
+  idle.reserve(made + kPerSlab);
+  for (size_t i = 0; i < kPerSlab; ++i) {
+    uint8_t *low = static_cast<uint8_t *>(slab) + i * kSlot;
+    if (made < kGuarded)
+      mprotect(low, kPage, PROT_NONE);
+    uint8_t *top = low + kSlot - (made++ % kStaggers) * kStagger;
+    idle.push_back({low + kPage, top});
+  }
+}
+
+void FiberStacks::reserve(size_t count) {
+  idle.reserve(std::max(made, count) + kPerSlab); // give() must not allocate: it runs in the switch path
+  while (idle.size() < count)
+    grow();
+}
+
+} // namespace ptxsim

@@ -1,0 +1,112 @@
+// A launch from its configuration to its result.
+#include "engine/Launch.h"
+
+#include "check/Race.h"
+#include "check/Statistics.h"
+#include "engine/DeviceState.h"
+#include "engine/SchedulerState.h"
+
+#include <cstring>
+#include <stdexcept>
+
+namespace ptxsim {
+
+namespace {
+
+TranslateOptions translateOptions(const Grid &grid) {
+  TranslateOptions options;
+  options.poison = grid.poison;
+  options.instrumented = grid.instrumented;
+  options.count = grid.options.statistics != nullptr;
+  options.deferProducts = options.preempt = grid.options.randomSchedule;
+  return options;
+}
+
+/// The parameter block in device memory, where programs may take its address.
+class ParameterBlock {
+public:
+  ParameterBlock(Memory &memory, llvm::ArrayRef<uint8_t> bytes) : memory(memory) {
+    if (bytes.empty())
+      return;
+    address = memory.allocate(bytes.size(), "parameter block", true);
+    if (!address)
+      throw std::runtime_error("no device memory for a parameter block of " + std::to_string(bytes.size()) + " bytes");
+    std::memcpy(reinterpret_cast<void *>(address), bytes.data(), bytes.size());
+    memory.markDefined(address, bytes.size());
+  }
+  ~ParameterBlock() {
+    if (address)
+      memory.free(address);
+  }
+  uint64_t address = 0;
+
+private:
+  Memory &memory;
+};
+
+} // namespace
+
+LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, llvm::ArrayRef<uint8_t> parameters,
+                            const Options &options) {
+  if (!kernel.program || !kernel.function)
+    throw std::invalid_argument("launch of a kernel that does not exist");
+  Program::Implementation &program = *kernel.program->implementation;
+  Launch launch;
+  launch.device = this;
+  launch.program = kernel.program;
+  launch.kernel = kernel.function;
+  launch.config = config;
+  launch.options = options;
+  const SharedLayout &layout = program.layout(*kernel.function);
+  uint64_t resident = checkConfiguration(architecture(), *kernel.function, launch.config, layout.staticBytes,
+                                         parameters.size());
+  launch.poison = options.checks.has(Check::Poison);
+  bool races = options.checks.has(Check::Race) || options.checks.has(Check::Proxy);
+  launch.instrumented = launch.poison || races || options.statistics;
+  launch.code = &program.translation(*kernel.function, translateOptions(launch));
+  launch.id = ++implementation->launches;
+
+  launch.staticShared = layout.staticBytes;
+  launch.sharedEnd = std::max(kSharedStart + layout.staticBytes,
+                              launch.config.dynamicShared ? layout.dynamicStart + launch.config.dynamicShared : 0);
+  const auto &grid = launch.config.grid, &cluster = launch.config.cluster;
+  uint64_t blocks = uint64_t(grid[0]) * grid[1] * grid[2], perCluster = uint64_t(cluster[0]) * cluster[1] * cluster[2];
+  launch.units = uint32_t(blocks / perCluster);
+  // What races and statistics keep, and the choices of a random schedule, belong to one host thread.
+  bool alone = options.randomSchedule || races || options.statistics;
+  launch.workers = alone ? 1 : std::clamp<unsigned>(options.workers, 1, std::min(launch.units, 256u));
+  launch.unitsResident = launch.config.cooperative
+                             ? launch.units
+                             : uint32_t(std::max<uint64_t>(1, resident / perCluster / launch.workers));
+  launch.start = std::chrono::steady_clock::now();
+  // A limit of many years must not overflow the clock.
+  launch.deadline = launch.start + std::min<std::chrono::seconds>(options.timeLimit, std::chrono::hours(24 * 365));
+
+  if (launch.poison)
+    memory().enableShadow();
+  else
+    memory().distrustShadow();
+  ParameterBlock block(memory(), parameters);
+  launch.parameterBlock = block.address;
+  Reporter reporter(launch);
+  launch.reporter = &reporter;
+  std::unique_ptr<RaceDetector> detector;
+  if (races)
+    detector = std::make_unique<RaceDetector>(launch);
+  launch.races = detector.get();
+
+  implementation->workers.run(launch.workers, [&](unsigned worker) {
+    std::unique_ptr<Scheduler> scheduler = implementation->takeScheduler();
+    scheduler->implementation->run(launch, worker);
+    implementation->giveScheduler(std::move(scheduler));
+  });
+
+  if (options.statistics)
+    options.statistics->finish(launch);
+  LaunchResult result;
+  result.completed = !launch.stopped;
+  result.findings = reporter.take(result.suppressed);
+  return result;
+}
+
+} // namespace ptxsim

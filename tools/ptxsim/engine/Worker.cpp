@@ -1,0 +1,213 @@
+// What a host thread does between fibers: starts and ends clusters of blocks, and finds something that can move when
+// nobody is ready.
+#include "check/Race.h"
+#include "engine/SchedulerState.h"
+
+#include "llvm/Support/xxhash.h"
+
+#include <thread>
+
+namespace ptxsim {
+
+void setSchedulerAtWork(Scheduler::Implementation *state); // engine/Scheduler.cpp
+
+void Scheduler::Implementation::run(Launch &newLaunch, unsigned worker) {
+  launch = &newLaunch;
+  isRandom = newLaunch.options.randomSchedule;
+  stopping = unitEnded = markedStuck = false;
+  spinning = refuels = fuelGiven = stuckRounds = 0;
+  stuckPatience = 2;
+  self.random.seed(newLaunch.options.seed * 0x9e3779b97f4a7c15 + worker);
+  bias = {};
+  untilSwitch = 0;
+  setSchedulerAtWork(this);
+  // Random schedules mix the blocks of some clusters from the start.
+  size_t atOnce = isRandom ? 1 + below(4) : 1;
+  for (;;) {
+    if (unitEnded)
+      reapUnits();
+    while (!stopping && resident.size() < atOnce && startUnit())
+      ;
+    if (stopping || launch->stopped || resident.empty())
+      break;
+    bool allSpin = spinning != 0 && spinning == ready.size();
+    if ((ready.empty() || allSpin) && !advance())
+      break;
+    if (Thread *next = pick())
+      resume(next, &mainContext);
+  }
+  finish();
+}
+
+bool Scheduler::Implementation::startUnit() {
+  if (resident.size() >= launch->unitsResident)
+    return false;
+  uint32_t index = launch->nextUnit.fetch_add(1);
+  if (index >= launch->units)
+    return false;
+  if (std::chrono::steady_clock::now() > launch->deadline) {
+    endLaunch(Check::Trap,
+              "the launch ran longer than its time limit of " + std::to_string(launch->options.timeLimit.count()) +
+                  " seconds",
+              {});
+    return false;
+  }
+  resident.push_back(makeUnit(*launch, index, self));
+  size_t threads = 0;
+  for (auto &unit : resident)
+    threads += unit->cluster->barrier->live;
+  stacks.reserve(threads);
+  ready.reserve(threads);
+  for (auto &block : resident.back()->blocks)
+    for (auto &thread : block->threads) {
+      if (launch->races)
+        launch->races->start(*thread);
+      makeReady(*thread);
+    }
+  return true;
+}
+
+void Scheduler::Implementation::reapUnits() {
+  unitEnded = false;
+  for (size_t i = 0; i < resident.size();)
+    if (resident[i]->cluster->barrier->live == 0) {
+      landAllOf(*resident[i]);
+      endUnit(*launch, *resident[i]);
+      resident.erase(resident.begin() + i);
+    } else {
+      ++i;
+    }
+}
+
+bool Scheduler::Implementation::releaseTimed(bool alsoSpinning) {
+  bool any = false;
+  for (auto &unit : resident)
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        if (thread->state == Thread::State::Blocked && thread->timed && (alsoSpinning || !thread->spinning)) {
+          thread->timedOut = true;
+          spinning += thread->spinning;
+          makeReady(*thread);
+          any = true;
+        }
+  return any;
+}
+
+// In the order of likelihood. Threads that spin stay ready; what moves here may be what they wait for.
+bool Scheduler::Implementation::advance() {
+  if (landOne())
+    return true;
+  // Twice as many clusters each time: a grid barrier makes all of the grid resident in few steps.
+  size_t target = resident.size() * 2;
+  bool started = false;
+  while (resident.size() < target && startUnit())
+    started = true;
+  if (stopping)
+    return false;
+  bool moved = started || releaseTimed(false);
+  if (!moved && confirmStuck()) {
+    reportDeadlock();
+    return false;
+  }
+  if (moved) {
+    stuckRounds = 0;
+    if (markedStuck)
+      markedStuck = false, launch->stuckWorkers.fetch_sub(1);
+  }
+  return true;
+}
+
+// Everybody waits or spins. Blocked threads alone are a deadlock at once, as only threads of their own cluster wake
+// them. Spinning ones may wait for other host threads; and a loop may make progress through memory alone, so memory
+// has to be the same, too.
+bool Scheduler::Implementation::confirmStuck() {
+  bool anySpins = !ready.empty();
+  for (auto &unit : resident)
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        anySpins |= thread->timed;
+  if (!anySpins)
+    return true;
+  if (!markedStuck)
+    markedStuck = true, launch->stuckWorkers.fetch_add(1);
+  bool final = false;
+  if (launch->stuckWorkers < launch->workers) {
+    stuckRounds = 0;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  } else if (++stuckRounds == stuckPatience) {
+    stuckHash = memoryHash();
+  } else if (stuckRounds >= 2 * stuckPatience) {
+    uint64_t hash = memoryHash();
+    final = hash == stuckHash;
+    stuckRounds = 0;
+    stuckPatience *= 2; // each hash reads all of memory
+  }
+  if (final)
+    return true;
+  // All must prove once more that their state does not change.
+  releaseTimed(true);
+  spinning = 0;
+  for (auto &unit : resident)
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        thread->spinning = false, thread->yields = 0;
+  return false;
+}
+
+uint64_t Scheduler::Implementation::memoryHash() const {
+  uint64_t hash = 0;
+  auto add = [&](const uint8_t *data, size_t bytes) { hash = hash * 0x100000001b3 + llvm::xxh3_64bits({data, bytes}); };
+  launch->device->memory().forEach([&](const Allocation &allocation) {
+    if (!allocation.readOnly)
+      add(reinterpret_cast<const uint8_t *>(allocation.address), allocation.bytes);
+  });
+  for (auto &unit : resident)
+    for (auto &block : unit->blocks)
+      add(block->shared + kSharedStart, block->sharedEnd - kSharedStart);
+  return hash;
+}
+
+void Scheduler::Implementation::reportDeadlock() {
+  bool anySpins = !ready.empty();
+  endLaunch(Check::Deadlock,
+            anySpins ? "deadlock: nobody makes progress; the threads that run repeat a loop in which nothing changes"
+                     : "deadlock: all threads that are left wait for each other",
+            describeWaiting(resident));
+}
+
+// A deadlock ends the launch even if nobody asked for the check.
+void Scheduler::Implementation::endLaunch(Check check, std::string message, std::string detail) {
+  if (!launch->options.checks.has(check))
+    check = Check::Trap;
+  const Thread *witness = nullptr;
+  for (auto &unit : resident)
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        if (!witness && thread->state != Thread::State::Exited)
+          witness = thread.get();
+  const Site *site = !witness ? nullptr : witness->state == Thread::State::Blocked ? witness->wait.site : witness->site;
+  launch->reporter->note(check, witness, site, std::move(message), {}, std::move(detail));
+  launch->stopped = true;
+  stopping = true;
+}
+
+// After a stop the fibers are left as they are: their frames own nothing.
+void Scheduler::Implementation::finish() {
+  for (auto &unit : resident) {
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        if (thread->fiber && thread->state != Thread::State::Exited)
+          stacks.give({thread->stackLimit, thread->stackTop});
+    endUnit(*launch, *unit);
+  }
+  resident.clear();
+  ready.clear();
+  unordered.clear();
+  queues.clear();
+  activeQueues.clear();
+  if (!markedStuck)
+    launch->stuckWorkers.fetch_add(1); // others need not wait for this one
+  setSchedulerAtWork(nullptr);
+}
+
+} // namespace ptxsim
