@@ -337,7 +337,8 @@ void countTransactions(const Thread &thread, const Site *site, Cta &, uint32_t a
   completeIfDone(thread, barrier);
 }
 
-MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued) {
+MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued,
+                            bool asyncProxy) {
   Mbarrier &barrier = *place.barrier;
   MbarrierTicket ticket{place.cta, place.address, barrier.serial, kNoAgent, ++barrier.issued};
   barrier.inFlight.insert(ticket.operation);
@@ -345,7 +346,8 @@ MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlac
     if (barrier.agent == kNoAgent)
       barrier.agent = races->newAgent(place.cta, "bulk copy issued by");
     ticket.agent = barrier.agent;
-    races->asyncAccess(thread, site, issued, ticket.agent, ticket.operation, true, place.where, 8, Access::Atomic);
+    races->asyncAccess(thread, site, issued, ticket.agent, ticket.operation, asyncProxy, place.where, 8,
+                       Access::Atomic);
   }
   return ticket;
 }

@@ -33,9 +33,10 @@ struct MbarrierTicket {
   Agent agent = kNoAgent;
   uint64_t operation = 0;
 };
-/// Announces a copy by the asynchronous proxy: numbers it and tells the race detector that the proxy updates the
-/// barrier, which needs a proxy fence behind mbarrier.init.
-MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued);
+/// Announces a copy: numbers it and tells the race detector that it updates the barrier. The asynchronous proxy needs a
+/// proxy fence behind mbarrier.init for that.
+MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued,
+                            bool asyncProxy);
 /// The copy has landed.
 void completeCopy(const Thread &issuer, const Site *site, const MbarrierTicket &ticket, uint64_t bytes);
 
