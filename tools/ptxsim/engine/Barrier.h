@@ -9,17 +9,24 @@ namespace ptxsim {
 
 /// One of the sixteen named barriers of a block (PTX ISA 9.0, section 9.7.13.1 "bar, barrier").
 struct NamedBarrier {
-  uint32_t expected = 0;          ///< threads of this phase; 0: all of the block. Valid while anybody has arrived
-  uint32_t arrived = 0;           ///< threads, whole warps counted as 32
-  std::vector<uint32_t> lanes;    ///< by warp: lanes that have arrived
-  std::vector<const Site *> site; ///< by warp: of the first lane that arrived
-  const Site *first = nullptr;    ///< of the first arrival of this phase; null: nobody has arrived
-  std::vector<Thread *> waiting;
-  bool hasArrivals = false; ///< some came by bar.arrive: their memory order is in `released`
+  const Site *first = nullptr; ///< of the first arrival of this phase; null: nobody has arrived
+  bool wholeBlock = false;     ///< no count was given: all threads that have not exited
+  uint32_t expected = 0;       ///< threads; warps count as 32, whatever exists of them
+  struct WarpArrivals {
+    uint32_t lanes = 0;
+    const Site *site = nullptr; ///< of the first of them
+  };
+  std::vector<WarpArrivals> warps;
+  struct Waiter {
+    Thread *thread;
+    uint64_t *out;
+  };
+  std::vector<Waiter> waiting;
+  uint32_t arrivedLanes = 0;
+  uint32_t votes = 0;       ///< bar.red: threads whose predicate was true
+  bool undefined = false;   ///< bar.red: some predicate was undefined
+  bool hasArrivals = false; ///< some came by bar.arrive: what they release is in `released`
   SyncClock released;
-  uint32_t votes = 0;                  ///< bar.red: threads whose predicate was true
-  bool undefined = false;              ///< bar.red: some predicate was undefined
-  uint32_t result = 0, resultUndefined = 0; ///< of the last phase; read by those it woke
 };
 
 struct WarpgroupMeeting {
@@ -30,17 +37,22 @@ struct WarpgroupMeeting {
 };
 
 struct BlockBarriers {
-  NamedBarrier named[16];
+  static constexpr uint32_t kCount = 16;
+  NamedBarrier named[kCount];
+  uint32_t active = 0; ///< barriers at which somebody has arrived
   std::vector<std::unique_ptr<WarpgroupMeeting>> warpgroups;
 };
 
 /// barrier.cluster, and the life of a cluster.
 struct ClusterBarrier {
-  uint32_t live = 0; ///< threads of all blocks that have not returned
-  uint32_t arrived = 0;
-  uint64_t phase = 0;
-  std::vector<std::vector<uint8_t>> state; ///< by block and thread: 0: may arrive, 1: has arrived and must wait
-  std::vector<std::vector<uint64_t>> arrivedPhase;
+  uint32_t live = 0;        ///< threads of all blocks that have not returned
+  uint32_t liveArrived = 0; ///< those of them that have arrived in this phase
+  uint64_t phase = 1;
+  struct Participant {
+    uint64_t arrived = 0;  ///< phase of the last arrival
+    bool mustWait = false; ///< has arrived and not waited yet
+  };
+  std::vector<std::vector<Participant>> participants; ///< by rank and thread
   std::vector<Thread *> waiting;
   SyncClock gathering, completed;
 };

@@ -12,10 +12,11 @@ struct LaneOperands {
 };
 using WarpWork = void (*)(Warp &warp, const Site *site, uint32_t mask, LaneOperands &lanes);
 
-/// Waits until every lane of `mask` has arrived with the same mask and then runs `work` once, on the last one's stack.
-/// aligned: all 32 lanes that exist, at this very instruction, else a divergence finding. Not aligned: the same
-/// operation with the same modifiers may stand elsewhere in the text (compilers duplicate code). A mask that lacks the
-/// caller, names a lane that does not exist, or waits for a lane that has exited is a finding. `work` must not block.
+/// Waits until every lane of `mask` that has not exited has arrived with the same mask, and then runs `work` once, on
+/// the stack of the last one; `mask` names those who take part. aligned: all lanes that exist, at this very instruction
+/// and none exited, else a divergence finding (`mask` is ignored then). Not aligned: the same operation with the same
+/// modifiers may stand elsewhere in the text (compilers duplicate code). A mask that lacks the caller, or two masks
+/// whose lanes wait for each other, is a finding. `work` must not block.
 void meetWarp(Thread &thread, const Site *site, uint32_t mask, bool aligned, const uint64_t *in, uint64_t *out,
               WarpWork work);
 

@@ -166,13 +166,14 @@ void Scheduler::stop(Thread &thread) {
 void Scheduler::exit(Thread &thread) {
   Implementation &state = stateOf(thread);
   state.clearSpinning(thread);
+  thread.state = Thread::State::Exited;
   thread.warp->exited |= 1u << thread.lane;
+  --thread.cta->live;
+  --thread.cta->cluster->barrier->live;
   leaveWarp(thread);
   leaveBarriers(thread);
   leaveCluster(thread);
-  thread.state = Thread::State::Exited;
-  --thread.cta->live;
-  if (--thread.cta->cluster->barrier->live == 0)
+  if (thread.cta->cluster->barrier->live == 0)
     state.unitEnded = true;
   state.stacks.give({thread.stackLimit, thread.stackTop});
   for (;;)

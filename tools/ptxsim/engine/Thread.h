@@ -17,6 +17,7 @@ struct Cta;
 struct Cluster;
 struct Grid;
 struct Warp;
+struct LaneOperands; // engine/Rendezvous
 class Scheduler;
 struct ThreadClock;    // check/
 struct AsyncThread;    // engine/AsyncCopy: groups of cp.async and of bulk copies of one thread
@@ -90,6 +91,8 @@ struct Warp {
   struct Meeting {
     uint32_t mask = 0, arrived = 0;
     const Site *site = nullptr;
+    bool aligned = false;
+    void (*work)(Warp &warp, const Site *site, uint32_t mask, LaneOperands &lanes) = nullptr;
     const uint64_t *in[32];
     uint64_t *out[32];
   };
