@@ -46,23 +46,24 @@ struct AsyncThread {
 /// One mbarrier object. Its state is kept here; the eight bytes in shared memory hold a pattern that plain stores
 /// destroy.
 struct Mbarrier {
-  uint32_t expected = 0;         ///< arrivals of the phases to come
-  int64_t pending = 0;           ///< arrivals that the phase under way still misses
-  int64_t transactions = 0;      ///< bytes expected and not complete; below 0 while completions run ahead
-  uint64_t phase = 0;            ///< phases completed since init: the number of the one under way
-  uint64_t serial = 0;           ///< tells this object from earlier ones at the same place
-  Agent agent = kNoAgent;        ///< of the bulk copies that complete on it
-  uint64_t issued = 0;           ///< such copies so far: the agent's clock
-  std::set<uint64_t> inFlight;   ///< those that have not landed
-  SyncClock gathering;           ///< what arrivals have released so far; a release sequence spans phases
-  SyncClock completed[2];        ///< the same at the end of the last phase of each parity
-  std::vector<Thread *> waiting; ///< blocked in try_wait for the phase under way
+  uint32_t expected = 0;                     ///< arrivals of the phases to come
+  int64_t pending = 0;                       ///< arrivals that the phase under way still misses
+  int64_t transactions = 0;                  ///< bytes expected and not complete; below 0 while completions run ahead
+  uint64_t phase = 0;                        ///< phases completed since init: the number of the one under way
+  uint32_t initComponent = 0, initClock = 0; ///< epoch of the init, while races are checked
+  uint64_t serial = 0;                       ///< tells this object from earlier ones at the same place
+  Agent agent = kNoAgent;                    ///< of the bulk copies that complete on it
+  uint64_t issued = 0;                       ///< such copies so far: the agent's clock
+  std::set<uint64_t> inFlight;               ///< those that have not landed
+  SyncClock gathering;                       ///< what arrivals have released so far; a release sequence spans phases
+  SyncClock completed[2];                    ///< the same at the end of the last phase of each parity
+  std::vector<Thread *> waiting;             ///< blocked in try_wait for the phase under way
 };
 
 /// Of one block.
 struct AsyncCta {
   std::map<uint32_t, Mbarrier> barriers; ///< live ones, by shared address
-  uint64_t barrierSerial = 0;
+  uint64_t barrierSerial = 0, mapSerial = 0;
   std::map<uint64_t, uint64_t> acquiredMaps; ///< address of a tensor map -> the modification that a fence acquired
   /// The live mbarrier that overlaps [address, address + bytes) of the block's window, or null; `at` is its address.
   const Mbarrier *overlapping(uint32_t address, uint64_t bytes, uint32_t &at) const {

@@ -98,6 +98,12 @@ void initialise(Thread *thread, const Site *site, const uint64_t *in, uint64_t *
   barrier.expected = std::max<uint32_t>(count, 1);
   barrier.pending = barrier.expected;
   barrier.serial = ++async.barrierSerial;
+  if (RaceDetector *races = thread->grid->races) {
+    SyncClock now;
+    races->snapshot(*thread, now);
+    barrier.initComponent = thread->clock->component;
+    barrier.initClock = now.generic->get(barrier.initComponent);
+  }
   const uint64_t pattern = patternOf(address, barrier.serial);
   std::memcpy(where.host, &pattern, 8);
   if (where.shadow)
@@ -337,6 +343,29 @@ void countTransactions(const Thread &thread, const Site *site, Cta &, uint32_t a
   completeIfDone(thread, barrier);
 }
 
+namespace {
+
+/// The asynchronous proxy updates the barrier when the copy completes: what mbarrier.init wrote through the generic
+/// proxy must have reached it, by fence.mbarrier_init or fence.proxy.async between the init and the copy.
+void checkInitFenced(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued) {
+  const Mbarrier &barrier = *place.barrier;
+  auto covers = [&](const std::shared_ptr<VectorClock> &clock) {
+    return clock && clock->get(barrier.initComponent) >= barrier.initClock;
+  };
+  if (!covers(issued.async) && covers(issued.generic))
+    thread.grid->reporter->note(
+        Check::Proxy, &thread, site,
+        "the copy completes on " + named(place.address) +
+            ", whose mbarrier.init has not been made visible to the async proxy; put fence.mbarrier_init or "
+            "fence.proxy.async behind the init");
+  else if (!covers(issued.generic))
+    thread.grid->reporter->note(Check::Race, &thread, site,
+                                "the copy completes on " + named(place.address) +
+                                    ", whose mbarrier.init is not ordered before the copy");
+}
+
+} // namespace
+
 MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued,
                             bool asyncProxy) {
   Mbarrier &barrier = *place.barrier;
@@ -346,8 +375,10 @@ MbarrierTicket announceCopy(Thread &thread, const Site *site, const MbarrierPlac
     if (barrier.agent == kNoAgent)
       barrier.agent = races->newAgent(place.cta, "bulk copy issued by");
     ticket.agent = barrier.agent;
-    races->asyncAccess(thread, site, issued, ticket.agent, ticket.operation, asyncProxy, place.where, 8,
-                       Access::Atomic);
+    if (asyncProxy)
+      checkInitFenced(thread, site, place, issued);
+    else
+      races->asyncAccess(thread, site, issued, ticket.agent, ticket.operation, false, place.where, 8, Access::Atomic);
   }
   return ticket;
 }
