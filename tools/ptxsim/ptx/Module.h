@@ -110,9 +110,10 @@ struct Operand {
   bool negated = false, hasRegister = false;
   uint32_t reg = 0; ///< index into Function::registers
   SpecialRegister special = SpecialRegister::None;
-  uint8_t component = 0;
+  uint8_t component = 0;    ///< of a register in a video instruction: 1..4 for .b0 to .b3, 5 and 6 for .h0 and .h1
   uint64_t bits = 0;        ///< integers: two's complement in 64 bits; F32 and F64: their bit pattern
-  Type literal = Type::S64; ///< S64, U64, F32 (0f...), F64 (0d... and decimal)
+  Type literal = Type::S64; ///< S64, U64, F32 (0f...), F64 (0d... and decimal; F32 where an
+                            ///< f32 is due)
   const Variable *variable = nullptr;
   const Function *function = nullptr;
   const Function *prototype = nullptr; ///< a .callprototype: a Function without body
@@ -133,7 +134,7 @@ struct Instruction {
   bool hasGuard = false, guardNegated = false;
   uint32_t guard = 0; ///< register
   uint32_t index = 0; ///< position in Function::body
-  Position position;
+  Position position;  ///< where it starts, guard included
   SourceLine source;
 
   llvm::StringRef opcode() const { return parts[0]; }
@@ -159,7 +160,8 @@ struct Function {
       labels; ///< name, index of the instruction behind it (== body.size() at the end)
   std::array<uint32_t, 3> reqntid{}, maxntid{}, reqnctapercluster{}; ///< 0: not given
   uint32_t minnctapersm = 0, maxnreg = 0, maxclusterrank = 0;
-  bool explicitcluster = false;
+  bool explicitcluster = false, blocksareclusters = false;
+  std::vector<std::unique_ptr<Function>> prototypes; ///< the .callprototypes of the body
   Position position;
   uint64_t parameterBytes() const; ///< size of the parameter block, with alignment
   uint64_t parameterOffset(const Variable &parameter) const;

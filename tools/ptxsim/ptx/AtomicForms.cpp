@@ -1,0 +1,76 @@
+// Atomic operations and reductions.
+#include "ptx/Forms.h"
+
+namespace ptxsim::ptx {
+
+#define SPACE "{.global|.shared|.shared::cta|.shared::cluster}"
+#define SCOPE "{.cta|.cluster|.gpu|.sys}"
+#define ATOM_ORDER "{.relaxed|.acquire|.release|.acq_rel}" SCOPE
+#define RED_ORDER "{.relaxed|.release}" SCOPE
+
+// clang-format off
+static constexpr Form forms[] = {
+    // Section 9.7.13.12: atom; 9.7.13.13: red. The CUDA headers write the operation in front of order and scope.
+    {"atom" ATOM_ORDER SPACE ".(and|or|xor).(b32|b64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom.(and|or|xor)" ATOM_ORDER SPACE ".(b32|b64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".add.(u32|s32|u64|f32|f64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom.add" ATOM_ORDER SPACE ".(u32|s32|u64|f32|f64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".(inc|dec).u32", "=T0 [T0] T0", "atomic", 80},
+    {"atom.(inc|dec)" ATOM_ORDER SPACE ".u32", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".(min|max).(u32|s32|u64|s64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom.(min|max)" ATOM_ORDER SPACE ".(u32|s32|u64|s64)", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".add.noftz.(f16|f16x2|bf16|bf16x2)", "=T0 [T0] T0", "atomic", 80},
+    {"atom.add.noftz" ATOM_ORDER SPACE ".(f16|f16x2|bf16|bf16x2)", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".(and|or|xor).L2::cache_hint.(b32|b64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.(and|or|xor)" ATOM_ORDER SPACE ".L2::cache_hint.(b32|b64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".add.L2::cache_hint.(u32|s32|u64|f32|f64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.add" ATOM_ORDER SPACE ".L2::cache_hint.(u32|s32|u64|f32|f64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".(inc|dec).L2::cache_hint.u32", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.(inc|dec)" ATOM_ORDER SPACE ".L2::cache_hint.u32", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".(min|max).L2::cache_hint.(u32|s32|u64|s64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.(min|max)" ATOM_ORDER SPACE ".L2::cache_hint.(u32|s32|u64|s64)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".add.noftz.L2::cache_hint.(f16|f16x2|bf16|bf16x2)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.add.noftz" ATOM_ORDER SPACE ".L2::cache_hint.(f16|f16x2|bf16|bf16x2)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(and|or|xor).(b32|b64)", "[T0] T0", "atomic", 80},
+    {"red.(and|or|xor)" RED_ORDER SPACE ".(b32|b64)", "[T0] T0", "atomic", 80},
+    {"red" RED_ORDER SPACE ".add.(u32|s32|u64|f32|f64)", "[T0] T0", "atomic", 80},
+    {"red.add" RED_ORDER SPACE ".(u32|s32|u64|f32|f64)", "[T0] T0", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(inc|dec).u32", "[T0] T0", "atomic", 80},
+    {"red.(inc|dec)" RED_ORDER SPACE ".u32", "[T0] T0", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(min|max).(u32|s32|u64|s64)", "[T0] T0", "atomic", 80},
+    {"red.(min|max)" RED_ORDER SPACE ".(u32|s32|u64|s64)", "[T0] T0", "atomic", 80},
+    {"red" RED_ORDER SPACE ".add.noftz.(f16|f16x2|bf16|bf16x2)", "[T0] T0", "atomic", 80},
+    {"red.add.noftz" RED_ORDER SPACE ".(f16|f16x2|bf16|bf16x2)", "[T0] T0", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(and|or|xor).L2::cache_hint.(b32|b64)", "[T0] T0 b64", "atomic", 80},
+    {"red.(and|or|xor)" RED_ORDER SPACE ".L2::cache_hint.(b32|b64)", "[T0] T0 b64", "atomic", 80},
+    {"red" RED_ORDER SPACE ".add.L2::cache_hint.(u32|s32|u64|f32|f64)", "[T0] T0 b64", "atomic", 80},
+    {"red.add" RED_ORDER SPACE ".L2::cache_hint.(u32|s32|u64|f32|f64)", "[T0] T0 b64", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(inc|dec).L2::cache_hint.u32", "[T0] T0 b64", "atomic", 80},
+    {"red.(inc|dec)" RED_ORDER SPACE ".L2::cache_hint.u32", "[T0] T0 b64", "atomic", 80},
+    {"red" RED_ORDER SPACE ".(min|max).L2::cache_hint.(u32|s32|u64|s64)", "[T0] T0 b64", "atomic", 80},
+    {"red.(min|max)" RED_ORDER SPACE ".L2::cache_hint.(u32|s32|u64|s64)", "[T0] T0 b64", "atomic", 80},
+    {"red" RED_ORDER SPACE ".add.noftz.L2::cache_hint.(f16|f16x2|bf16|bf16x2)", "[T0] T0 b64", "atomic", 80},
+    {"red.add.noftz" RED_ORDER SPACE ".L2::cache_hint.(f16|f16x2|bf16|bf16x2)", "[T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".exch.(b32|b64|b128)", "=T0 [T0] T0", "atomic", 80},
+    {"atom.exch" ATOM_ORDER SPACE ".(b32|b64|b128)", "=T0 [T0] T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".cas.(b16|b32|b64|b128)", "=T0 [T0] T0 T0", "atomic", 80},
+    {"atom.cas" ATOM_ORDER SPACE ".(b16|b32|b64|b128)", "=T0 [T0] T0 T0", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".exch.L2::cache_hint.(b32|b64|b128)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom.exch" ATOM_ORDER SPACE ".L2::cache_hint.(b32|b64|b128)", "=T0 [T0] T0 b64", "atomic", 80},
+    {"atom" ATOM_ORDER SPACE ".cas.L2::cache_hint.(b16|b32|b64|b128)", "=T0 [T0] T0 T0 b64", "atomic", 80},
+    {"atom.cas" ATOM_ORDER SPACE ".L2::cache_hint.(b16|b32|b64|b128)", "=T0 [T0] T0 T0 b64", "atomic", 80},
+    // Vectors, in global memory only.
+    {"atom" ATOM_ORDER "{.global}.add.(v2|v4).f32", "={T0*v} [T0] {T0*v}", "atomic", 90},
+    {"atom" ATOM_ORDER "{.global}.(add|min|max).noftz(.(v2|v4|v8).(f16|bf16)|.(v2|v4).(f16x2|bf16x2))", "={T0*v} [T0] {T0*v}", "atomic", 90},
+    {"atom" ATOM_ORDER "{.global}.add.L2::cache_hint.(v2|v4).f32", "={T0*v} [T0] {T0*v} b64", "atomic", 90},
+    {"atom" ATOM_ORDER "{.global}.(add|min|max).noftz.L2::cache_hint(.(v2|v4|v8).(f16|bf16)|.(v2|v4).(f16x2|bf16x2))", "={T0*v} [T0] {T0*v} b64", "atomic", 90},
+    {"red" RED_ORDER "{.global}.add.(v2|v4).f32", "[T0] {T0*v}", "atomic", 90},
+    {"red" RED_ORDER "{.global}.(add|min|max).noftz(.(v2|v4|v8).(f16|bf16)|.(v2|v4).(f16x2|bf16x2))", "[T0] {T0*v}", "atomic", 90},
+    {"red" RED_ORDER "{.global}.add.L2::cache_hint.(v2|v4).f32", "[T0] {T0*v} b64", "atomic", 90},
+    {"red" RED_ORDER "{.global}.(add|min|max).noftz.L2::cache_hint(.(v2|v4|v8).(f16|bf16)|.(v2|v4).(f16x2|bf16x2))", "[T0] {T0*v} b64", "atomic", 90},
+};
+// clang-format on
+
+llvm::ArrayRef<Form> atomicForms() { return forms; }
+
+} // namespace ptxsim::ptx
