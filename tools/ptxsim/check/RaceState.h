@@ -121,6 +121,9 @@ struct RaceDetector::Implementation : ConflictSink {
     return Scope::Device;
   }
 
+  bool inOneBlock(uint32_t component, uint32_t other) const override {
+    return !isAgent(component) && !isAgent(other) && blockOf(component) == blockOf(other);
+  }
   bool scopesMeet(const AccessRecord &earlier, const AccessEvent &event) const override {
     if (isAgent(earlier.component))
       return true;

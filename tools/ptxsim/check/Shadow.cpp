@@ -145,12 +145,16 @@ ChainId Shadow::without(ChainId chain, uint32_t mask) {
 
 /// Whether remembering `later` makes `earlier`, which is ordered before it, superfluous: whatever conflicts with the
 /// earlier one and is not ordered after it also conflicts with the later one.
-static bool covers(const AccessRecord &later, const AccessRecord &earlier) {
+bool Shadow::covers(const AccessRecord &later, const AccessRecord &earlier) const {
   if (earlier.bytes & ~later.bytes)
     return false;
   if (later.asyncProxy != earlier.asyncProxy)
     return false; // the two are tested against different clocks
-  return !later.strength || (earlier.strength && later.strength <= earlier.strength);
+  if (!later.strength)
+    return true;
+  // A strong access is no conflict where scopes meet, so the later one must reach no farther from the same place.
+  return earlier.strength && later.strength <= earlier.strength &&
+         (later.component == earlier.component || sink.inOneBlock(later.component, earlier.component));
 }
 
 /// Whoever is after a component's later access is after its earlier one, also where the two may overlap in time.

@@ -93,6 +93,8 @@ struct AccessEvent {
 class ConflictSink {
 public:
   virtual ~ConflictSink() = default;
+  /// Whether both are threads of one block.
+  virtual bool inOneBlock(uint32_t component, uint32_t other) const = 0;
   /// Whether two strong accesses include each other's thread in their scopes.
   virtual bool scopesMeet(const AccessRecord &earlier, const AccessEvent &event) const = 0;
   /// `offset`: of the granule from the start of the access. `proxyOnly`: ordered, but no proxy fence is in between.
@@ -126,6 +128,7 @@ private:
   Cell step(Cell cell, uint32_t mask, const AccessEvent &event, int64_t offset);
   bool ordered(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event, bool &proxyOnly) const;
   bool known(const AccessRecord &earlier, const AccessEvent &event) const;
+  bool covers(const AccessRecord &later, const AccessRecord &earlier) const;
   void check(ChainId chain, bool areWrites, uint32_t mask, const AccessEvent &event, int64_t offset);
   ChainId add(ChainId chain, const AccessRecord &record, const AccessEvent &event);
   ChainId compact(ChainId chain, const AccessRecord &record, const AccessEvent &event);

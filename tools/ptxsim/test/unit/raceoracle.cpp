@@ -101,15 +101,21 @@ bool play(uint64_t seed) {
   std::mt19937_64 random(seed);
   auto below = [&](uint32_t bound) { return uint32_t(random() % bound); };
   constexpr uint32_t kAgents = 3;
-  uint32_t numBlocks = 1 + below(2), perBlock = 2 + below(5), numThreads = numBlocks * perBlock;
-  uint32_t numWords = 4 + below(40);
+  uint32_t numBlocks = 1 + below(2), perBlock = 2 + below(9), numThreads = numBlocks * perBlock;
+  uint32_t numWords = 1 + below(below(2) ? 4 : 40);
   static constexpr uint32_t kCare[] = {1, 10, 100, 1000};
   uint32_t careful = kCare[below(4)];
   World world(numBlocks, perBlock);
   Oracle oracle(numThreads);
   std::vector<Agent> agents(kAgents);
   std::vector<uint64_t> issuedCount(kAgents), landed(kAgents);
-  std::vector<std::vector<std::pair<uint64_t, int>>> landedEvents(kAgents);
+  struct Landed {
+    uint64_t number;
+    int event;
+    SyncClock issued;
+    Known known;
+  };
+  std::vector<std::vector<Landed>> landedEvents(kAgents);
   std::vector<Operation> inFlight;
   for (uint32_t k = 0; k < kAgents; ++k)
     agents[k] = world.races->newAgent(nullptr, "agent of");
@@ -132,7 +138,7 @@ bool play(uint64_t seed) {
     EXPECT_EQ(got, expected) << "seed " << seed << ", access " << oracle.events.size() - 1 << ", " << what;
     return expected != Oracle::Clean || got != Oracle::Clean;
   };
-  for (int step = 0; step < 250; ++step) {
+  for (int step = 0; step < 300; ++step) {
     uint32_t t = below(numThreads), block = t / perBlock;
     Known &own = oracle.threads[t];
     switch (below(22)) {
@@ -274,7 +280,8 @@ bool play(uint64_t seed) {
       if (judge(event, operation.known, "asynchronous"))
         return true;
       landed[operation.agent] = operation.number;
-      landedEvents[operation.agent].push_back({operation.number, int(oracle.events.size()) - 1});
+      landedEvents[operation.agent].push_back(
+          {operation.number, int(oracle.events.size()) - 1, operation.issued, operation.known});
       break;
     }
     default: { // a wait for an agent, by the thread or by a variable
@@ -288,9 +295,19 @@ bool play(uint64_t seed) {
         world.races->acquireAgent(thread(t), agents[agent], upTo);
       else
         world.races->releaseAgent(agents[agent], upTo, variable.clock);
-      for (auto [number, event] : landedEvents[agent])
-        if (number <= upTo)
-          (direct ? own : variable.known).generic.insert(event);
+      // With the completion comes what the work itself was ordered after: the detector drops an access once a later one
+      // covers it, which is right for whoever has the whole history of the later one.
+      for (const Landed &landed : landedEvents[agent]) {
+        if (landed.number > upTo)
+          continue;
+        Known &target = direct ? own : variable.known;
+        target.join(landed.known);
+        target.generic.insert(landed.event);
+        if (direct)
+          world.races->acquire(thread(t), landed.issued);
+        else
+          world.races->merge(variable.clock, landed.issued);
+      }
     }
     }
   }
