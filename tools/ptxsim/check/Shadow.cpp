@@ -1,7 +1,6 @@
 #include "check/Shadow.h"
 
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/Hashing.h"
 
 #include <algorithm>
 
@@ -191,19 +190,21 @@ ChainId Shadow::compact(ChainId chain, const AccessRecord &record, const AccessE
 
 /// The chain with `record` added; takes over the reference to `chain`, returns one.
 ChainId Shadow::add(ChainId chain, const AccessRecord &record, const AccessEvent &event) {
-  constexpr unsigned kLookAt = 8;
+  // Words that many threads poll in turn stay short; elsewhere a repetition is found at the head or left to compaction.
+  const unsigned lookAt = event.isStrong() ? 8 : 2;
   ChainId at = chain;
-  for (unsigned k = 0; at && k < kLookAt; ++k, at = pool[at].next) {
+  for (unsigned k = 0; at && k < lookAt; ++k, at = pool[at].next) {
     const AccessRecord &earlier = pool[at].record;
     if (isLater(earlier, record) && covers(earlier, record))
       return chain;
   }
   // Another cell may have made this very step: then share its chain. A chain that is this cell's alone has no other.
+  // Shared memory is small and gone soon; in global memory this keeps what all blocks read from growing with both.
   Memo *entry = nullptr;
-  if (!chain || pool[chain].references > 1) {
-    uint64_t hash =
-        llvm::hash_combine(chain, record.component, record.clock, uint64_t(record.site), uint64_t(record.bytes));
-    entry = &memo[hash % kMemo];
+  if (event.where.space == ptx::Space::Global && (!chain || pool[chain].references > 1)) {
+    uint64_t hash = (uint64_t(chain) << 32 | record.clock) * 0x9e37'79b9'7f4a'7c15 +
+                    (uint64_t(record.component) << 32 ^ record.site ^ record.bytes << 28) * 0xc2b2'ae3d'27d4'eb4f;
+    entry = &memo[hash >> 40 & (kMemo - 1)];
     if (entry->to && entry->from == chain && entry->record == record &&
         (!chain || pool[chain].generation == entry->fromGeneration) &&
         pool[entry->to].generation == entry->toGeneration) {

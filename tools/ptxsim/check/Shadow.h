@@ -113,7 +113,7 @@ public:
   void forget(Cell &cell);
 
 private:
-  static constexpr uint32_t kGranule = 4, kAllBytes = 15, kFirstCompaction = 16, kMemo = 1 << 14;
+  static constexpr uint32_t kGranule = 4, kAllBytes = 15, kFirstCompaction = 16, kMemo = 1 << 12;
   ConflictSink &sink;
   ChainPool pool;
   /// The last results of add(): cells with one history get one future.
