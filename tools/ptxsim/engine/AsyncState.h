@@ -51,6 +51,7 @@ struct Mbarrier {
   int64_t transactions = 0;                  ///< bytes expected and not complete; below 0 while completions run ahead
   uint64_t phase = 0;                        ///< phases completed since init: the number of the one under way
   uint32_t initComponent = 0, initClock = 0; ///< epoch of the init, while races are checked
+  bool initFenced = false;                   ///< a fence.mbarrier_init of the same thread followed
   uint64_t serial = 0;                       ///< tells this object from earlier ones at the same place
   Agent agent = kNoAgent;                    ///< of the bulk copies that complete on it
   uint64_t issued = 0;                       ///< such copies so far: the agent's clock

@@ -1,6 +1,6 @@
 // fence and membar. The host's own memory order is stronger than what they ask for, but blocks on other host threads
 // see global memory through ordinary loads: a full host fence keeps their order. What the fences mean for happens-before
-// is check/Race's. fence.proxy.tensormap belongs to engine/TensorMap.
+// is check/Race's. fence.proxy.tensormap belongs to engine/TensorMapModify, fence.mbarrier_init to engine/Mbarrier.
 #include "check/Race.h"
 #include "engine/Scheduler.h"
 
@@ -49,7 +49,7 @@ bool bindFence(Site &site) {
   if (opcode != "fence" && opcode != "membar")
     return false;
   for (llvm::StringRef part : llvm::ArrayRef(instruction.parts).drop_front())
-    if (part.starts_with("tensormap"))
+    if (part.starts_with("tensormap") || part == "mbarrier_init")
       return false;
   if (instruction.has("proxy")) {
     // fence.proxy.alias orders accesses through different virtual addresses of one location; there are none here.
@@ -59,9 +59,9 @@ bool bindFence(Site &site) {
   auto decoded = std::make_unique<FencePayload>();
   decoded->scope = scopeOf(instruction);
   // fence.sc and membar are sequentially consistent, which includes both.
-  decoded->order = instruction.has("acquire")                                            ? Order::Acquire
-                   : instruction.has("release") || instruction.has("mbarrier_init")      ? Order::Release
-                                                                                         : Order::AcquireRelease;
+  decoded->order = instruction.has("acquire")   ? Order::Acquire
+                   : instruction.has("release") ? Order::Release
+                                                : Order::AcquireRelease;
   site.payload = std::move(decoded);
   site.handler = runFence;
   return true;

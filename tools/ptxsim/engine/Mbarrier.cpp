@@ -275,6 +275,19 @@ void pendingCount(Thread *thread, const Site *site, const uint64_t *in, uint64_t
     out[site->numResults] = in[site->numSources] ? 0xffffffff : 0;
 }
 
+/// fence.mbarrier_init: the inits of this thread reach the asynchronous proxy and, with a relaxed cluster barrier, the
+/// other blocks.
+void fenceInits(Thread *thread, const Site *site, const uint64_t *, uint64_t *) {
+  thread->site = site;
+  RaceDetector *races = thread->grid->races;
+  if (!races)
+    return;
+  races->fence(*thread, Order::Release, Scope::Cluster);
+  for (auto &[address, barrier] : asyncOf(*thread->cta).barriers)
+    if (barrier.initComponent == thread->clock->component)
+      barrier.initFenced = true;
+}
+
 Handler handlerOf(llvm::StringRef what) {
   if (what == "init")
     return initialise;
@@ -352,7 +365,7 @@ void checkInitFenced(Thread &thread, const Site *site, const MbarrierPlace &plac
   auto covers = [&](const std::shared_ptr<VectorClock> &clock) {
     return clock && clock->get(barrier.initComponent) >= barrier.initClock;
   };
-  if (!covers(issued.async) && covers(issued.generic))
+  if (!barrier.initFenced && !covers(issued.async) && covers(issued.generic))
     thread.grid->reporter->note(
         Check::Proxy, &thread, site,
         "the copy completes on " + named(place.address) +
@@ -408,6 +421,10 @@ std::string describeMbarrierWait(const Thread &thread) {
 
 bool bindMbarrier(Site &site) {
   const ptx::Instruction &instruction = *site.instruction;
+  if (instruction.opcode() == "fence" && instruction.has("mbarrier_init")) {
+    site.handler = fenceInits;
+    return true;
+  }
   if (instruction.opcode() != "mbarrier" || instruction.parts.size() < 2)
     return false;
   const llvm::StringRef what = instruction.parts[1];
