@@ -38,7 +38,7 @@ struct Launch : Grid {
   std::atomic<bool> stopped{false};
   std::atomic<uint64_t> steps{0};
   std::atomic<uint32_t> stuckWorkers{0};   ///< host threads on which everybody waits or spins, or that are done
-  std::atomic<uint32_t> residentThreads{0};
+  std::atomic<uint64_t> time{0}; ///< in nanoseconds and in cycles: moves when it is read, and when somebody sleeps
 };
 
 inline Launch &launchOf(const Thread &thread) { return *static_cast<Launch *>(thread.grid); }
