@@ -189,6 +189,38 @@ bool Memory::free(uint64_t address) {
   return true;
 }
 
+bool Memory::adopt(uint64_t address, uint64_t bytes, std::string label, bool readOnly) {
+  Implementation &self = *implementation;
+  std::unique_lock lock(self.mutex);
+  auto next = self.live.lower_bound(address);
+  bool overlaps = (next != self.live.end() && next->first - address < bytes) || self.containing(self.live, address) ||
+                  (address < self.base() + self.data.size && address + bytes > self.base());
+  if (bytes == 0 || address + bytes < address || overlaps)
+    return false;
+  auto allocation = std::make_unique<Allocation>();
+  allocation->address = address;
+  allocation->bytes = bytes;
+  allocation->label = std::move(label);
+  allocation->readOnly = readOnly;
+  allocation->serial = ++self.serial;
+  self.forgetDead(address, address + bytes);
+  self.live[address] = std::move(allocation);
+  return true;
+}
+
+void Memory::disown(uint64_t address) {
+  Implementation &self = *implementation;
+  std::unique_lock lock(self.mutex);
+  auto found = self.live.find(address);
+  if (found == self.live.end() || address - self.base() < self.data.size)
+    return;
+  found->second->alive = false;
+  changes.fetch_add(1);
+  self.dead[address] = std::move(found->second);
+  self.deadOrder.push_back(address);
+  self.live.erase(found);
+}
+
 const Allocation *Memory::find(uint64_t address, bool dead) const {
   const Implementation &self = *implementation;
   if (!dead) {
@@ -214,7 +246,7 @@ void Memory::markDefined(uint64_t address, uint64_t bytes) {
 
 void Memory::noteWritten(uint64_t address, uint64_t bytes) {
   const Implementation &self = *implementation;
-  if (self.written.base)
+  if (self.written.base && address - self.base() < self.data.size) // not for adopted memory
     std::memset(self.written.base + (address - self.base()), 1, bytes);
 }
 
@@ -246,6 +278,8 @@ void Memory::enableShadow() {
   self.shadowStale = false;
   for (auto &[address, allocation] : self.live) {
     uint64_t offset = address - self.base();
+    if (offset >= self.data.size)
+      continue; // adopted
     if (!self.shadow.grant(offset + allocation->bytes) || !self.written.grant(offset + allocation->bytes))
       throw std::runtime_error("no memory for the shadow of device memory");
     allocation->shadow = self.shadow.base + offset;

@@ -35,6 +35,10 @@ public:
   uint64_t allocate(uint64_t bytes, std::string label, bool readOnly = false, uint64_t alignment = 256);
   /// False if `address` is not the start of a living allocation.
   bool free(uint64_t address);
+  /// Memory of the host, outside the range of addresses, becomes an allocation (always defined) until it is disowned.
+  /// False if it overlaps one.
+  bool adopt(uint64_t address, uint64_t bytes, std::string label, bool readOnly = false);
+  void disown(uint64_t address);
   /// The living (or, with `dead`, freed) allocation that contains the address, or null.
   const Allocation *find(uint64_t address, bool dead = false) const;
   /// Host writes and reads: marks bytes defined; whether all bytes of a range are defined.
