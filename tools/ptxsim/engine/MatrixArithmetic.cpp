@@ -11,6 +11,9 @@ namespace {
 typedef float Float8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float Float16 __attribute__((vector_size(64), aligned(4), may_alias));
 
+typedef uint32_t Words4 __attribute__((vector_size(16)));
+typedef uint64_t Slots4 __attribute__((vector_size(32), aligned(8), may_alias));
+
 // A small float format's exponent and mantissa, shifted to a float's place, is the value but for a power of two, also
 // when it is subnormal.
 inline float halfToFloat(uint32_t bits) {
@@ -121,11 +124,6 @@ PTXSIM_VECTOR_CLONES void narrowToHalf(const float *from, uint16_t *to, size_t c
     to[i] = floatToHalf(from[i]);
 }
 
-PTXSIM_VECTOR_CLONES void makeNansCanonical(float *values, size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    values[i] = values[i] != values[i] ? std::bit_cast<float>(kNanF32) : values[i];
-}
-
 PTXSIM_VECTOR_CLONES void multiplyBlocks(const float *a, const float *b, float *c, unsigned rowBlocks,
                                          unsigned columnBlocks, unsigned depth) {
   const size_t k = depth;
@@ -156,7 +154,7 @@ PTXSIM_VECTOR_CLONES void multiplyWide(const float *a, const float *b, float *c,
   constexpr size_t kRows = 8;
   const size_t k = depth, stride = width;
   for (size_t column = 0; column < columns; column += 16)
-    for (size_t row = 0; row < 64; row += kRows) {
+    for (size_t row = 0; row < 16; row += kRows) {
       Float16 sums[kRows];
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < kRows; ++r)
@@ -171,6 +169,47 @@ PTXSIM_VECTOR_CLONES void multiplyWide(const float *a, const float *b, float *c,
       for (size_t r = 0; r < kRows; ++r)
         *reinterpret_cast<Float16 *>(c + (row + r) * stride + column) = sums[r];
     }
+}
+
+PTXSIM_VECTOR_CLONES void loadLanes(const uint64_t *const *lanes, uint32_t first, uint32_t *blocks) {
+  for (size_t lane = 0; lane < 32; ++lane) {
+    Words4 words = __builtin_convertvector(*reinterpret_cast<const Slots4 *>(lanes[lane] + first), Words4);
+    memcpy(blocks + 2 * lane, &words, 8);
+    memcpy(blocks + 64 + 2 * lane, reinterpret_cast<const char *>(&words) + 8, 8);
+  }
+}
+
+PTXSIM_VECTOR_CLONES void storeLanes(uint64_t *const *lanes, uint32_t first, const uint32_t *blocks, bool numbers) {
+  const Words4 nan = {kNanF32, kNanF32, kNanF32, kNanF32}, all = {~0u, ~0u, ~0u, ~0u};
+  const Words4 finite = numbers ? Words4{0x7f800000, 0x7f800000, 0x7f800000, 0x7f800000} : all;
+  for (size_t lane = 0; lane < 32; ++lane) {
+    Words4 words;
+    memcpy(&words, blocks + 2 * lane, 8);
+    memcpy(reinterpret_cast<char *>(&words) + 8, blocks + 64 + 2 * lane, 8);
+    Words4 isNan = (words & 0x7fffffff) > finite;
+    words = (isNan & nan) | (~isNan & words);
+    *reinterpret_cast<Slots4 *>(lanes[lane] + first) = __builtin_convertvector(words, Slots4);
+  }
+}
+
+PTXSIM_VECTOR_CLONES void loadBank(const uint64_t *bank, float *row, unsigned below, unsigned slots) {
+  for (size_t slot = 0; slot < slots; slot += 4, row += 8) {
+    Words4 words = __builtin_convertvector(*reinterpret_cast<const Slots4 *>(bank + slot), Words4);
+    memcpy(row, &words, 8);
+    memcpy(row + below, reinterpret_cast<const char *>(&words) + 8, 8);
+  }
+}
+
+PTXSIM_VECTOR_CLONES void storeBank(uint64_t *bank, const float *row, unsigned below, unsigned slots) {
+  const Words4 nan = {kNanF32, kNanF32, kNanF32, kNanF32};
+  for (size_t slot = 0; slot < slots; slot += 4, row += 8) {
+    Words4 words;
+    memcpy(&words, row, 8);
+    memcpy(reinterpret_cast<char *>(&words) + 8, row + below, 8);
+    Words4 isNan = (words & 0x7fffffff) > 0x7f800000;
+    words = (isNan & nan) | (~isNan & words);
+    *reinterpret_cast<Slots4 *>(bank + slot) = __builtin_convertvector(words, Slots4);
+  }
 }
 
 PTXSIM_VECTOR_CLONES void transpose(const float *from, float *to, unsigned lines, unsigned k, unsigned stride) {

@@ -99,28 +99,35 @@ void spreadPoison(const MatrixKind &kind, const FragmentView &view) {
   }
 }
 
-/// The two slots of each pair, in the order of the blocks that multiplyBlocks takes: 2 lane + i within a pair's block.
+/// The slots of C in the order of the blocks that multiplyBlocks takes: 2 lane + i within a pair's block.
 void gatherPairs(const FragmentView &view, unsigned first, unsigned pairs, uint32_t *blocks) {
-  for (unsigned pair = 0; pair < pairs; ++pair) {
-    int32_t place0 = view.source(first + 2 * pair), place1 = view.source(first + 2 * pair + 1);
-    const uint64_t *const *base0 = place0 >= 0 ? view.lanes->in : view.lanes->out;
-    const uint64_t *const *base1 = place1 >= 0 ? view.lanes->in : view.lanes->out;
-    uint32_t slot0 = place0 >= 0 ? place0 : ~place0, slot1 = place1 >= 0 ? place1 : ~place1;
-    for (unsigned lane = 0; lane < 32; ++lane) {
-      blocks[pair * 64 + 2 * lane] = uint32_t(base0[lane][slot0]);
-      blocks[pair * 64 + 2 * lane + 1] = uint32_t(base1[lane][slot1]);
-    }
+  unsigned slot = 0;
+  for (; slot + 4 <= 2 * pairs; slot += 4) {
+    int32_t place = view.source(first + slot), step = place >= 0 ? 1 : -1;
+    bool together = true;
+    for (int i = 1; i < 4; ++i)
+      together &= view.source(first + slot + i) == place + i * step;
+    if (!together)
+      break;
+    if (place >= 0)
+      loadLanes(view.lanes->in, place, blocks + slot * 32);
+    else
+      loadLanes(view.lanes->out, ~place, blocks + slot * 32);
   }
+  for (; slot < 2 * pairs; ++slot)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      blocks[slot / 2 * 64 + 2 * lane + slot % 2] = uint32_t(view.value(lane, first + slot));
 }
 
-void scatterPairs(const FragmentView &view, unsigned pairs, const uint32_t *blocks) {
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    uint64_t *results = view.lanes->out[lane] + view.result;
-    for (unsigned pair = 0; pair < pairs; ++pair) {
-      results[2 * pair] = blocks[pair * 64 + 2 * lane];
-      results[2 * pair + 1] = blocks[pair * 64 + 2 * lane + 1];
-    }
-  }
+/// `numbers`: floats, whose NaN become the one that the chip writes.
+void scatterPairs(const FragmentView &view, unsigned pairs, const uint32_t *blocks, bool numbers) {
+  unsigned slot = 0;
+  for (; slot + 4 <= 2 * pairs; slot += 4)
+    storeLanes(view.lanes->out, view.result + slot, blocks + slot * 32, numbers);
+  // Only integers have as few as two.
+  for (; slot < 2 * pairs; ++slot)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      view.lanes->out[lane][view.result + slot] = blocks[slot / 2 * 64 + 2 * lane + slot % 2];
 }
 
 void scatterHalves(const FragmentView &view, unsigned pairs, const uint16_t *blocks) {
@@ -164,7 +171,7 @@ void addToAccumulators(const MatrixKind &kind, const FragmentView &view, const f
       total = std::min<int64_t>(std::max<int64_t>(total, INT32_MIN), INT32_MAX);
     blocks[i] = uint32_t(total);
   }
-  scatterPairs(view, pairs, blocks);
+  scatterPairs(view, pairs, blocks, false);
 }
 
 void multiplyNumbers(const MatrixKind &kind, const FragmentView &view, TileCache &cache) {
@@ -193,8 +200,7 @@ void multiplyNumbers(const MatrixKind &kind, const FragmentView &view, TileCache
     scatterHalves(view, pairs, halves);
     return;
   }
-  makeNansCanonical(sums, pairs * 64);
-  scatterPairs(view, pairs, reinterpret_cast<const uint32_t *>(sums));
+  scatterPairs(view, pairs, reinterpret_cast<const uint32_t *>(sums), true);
 }
 
 void multiplyBits(const MatrixKind &kind, const FragmentView &view) {
@@ -215,7 +221,7 @@ void multiplyBits(const MatrixKind &kind, const FragmentView &view) {
       }
       blocks[(row / 8 + column / 8 * rowBlocks) * 64 + row % 8 * 8 + column % 8] += count;
     }
-  scatterPairs(view, pairs, blocks);
+  scatterPairs(view, pairs, blocks, false);
 }
 
 void multiplyDoubles(const MatrixKind &kind, const FragmentView &view) {
@@ -247,27 +253,23 @@ TileCache::Tile &TileCache::look(unsigned operand, const FragmentView &view, uns
                                  Type type, unsigned lines, bool &found) {
   found = false;
   // Results may still change, sources do not; and longer lists of slots are rare.
-  int32_t slots[4];
+  Key key;
   bool fits = count <= 4;
   for (unsigned i = 0; fits && i < count; ++i) {
-    slots[i] = view.source(firstSlot + i);
-    fits = slots[i] >= 0;
+    key.slots[i] = view.source(firstSlot + i);
+    fits = key.slots[i] >= 0;
   }
   if (!fits)
     return spare[operand];
-  for (unsigned i = 0; i < std::min(used[operand], kTiles); ++i) {
-    Tile &tile = tiles[operand][i];
-    if (tile.count == count && tile.type == type && tile.lines == lines &&
-        !memcmp(tile.slots, slots, count * sizeof(int32_t))) {
+  key.type = type;
+  key.lines = lines;
+  for (unsigned i = 0; i < std::min(used[operand], kTiles); ++i)
+    if (tiles[operand][i].key == key) {
       found = true;
-      return tile;
+      return tiles[operand][i];
     }
-  }
   Tile &tile = tiles[operand][used[operand]++ % kTiles];
-  memcpy(tile.slots, slots, count * sizeof(int32_t));
-  tile.count = count;
-  tile.type = type;
-  tile.lines = lines;
+  tile.key = key;
   return tile;
 }
 

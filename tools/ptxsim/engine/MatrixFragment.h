@@ -50,11 +50,15 @@ struct FragmentView {
 class TileCache {
 public:
   static constexpr unsigned kMaxTile = 16 * 64; ///< floats
+  struct Key {
+    int32_t slots[4] = {-1, -1, -1, -1};
+    ptx::Type type = ptx::Type::None;
+    uint32_t lines = 0;
+    bool operator==(const Key &) const = default;
+  };
   struct Tile {
     alignas(64) float values[kMaxTile];
-    int32_t slots[4];
-    ptx::Type type;
-    uint32_t count, lines;
+    Key key;
   };
   void forget() { used[0] = used[1] = 0; }
   /// The tile of these slots, or one to fill in (then `found` is false). operand: 0 for A, 1 for B.

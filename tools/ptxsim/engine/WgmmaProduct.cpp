@@ -19,7 +19,7 @@ constexpr unsigned kStride = 256; ///< of the tiles of B and D, in elements
 
 struct Tiles {
   alignas(64) uint8_t packedA[64 * 32], packedB[256 * 32];
-  alignas(64) float a[64 * 32], b[32 * kStride], lines[256 * 32], d[64 * kStride];
+  alignas(64) float a[64 * 32], b[32 * kStride], lines[256 * 32], d[16 * kStride];
   bool undefinedRow[64], undefinedColumn[256];
 };
 
@@ -99,83 +99,63 @@ void widenOperands(const WgmmaKind &kind, Tiles &t) {
 
 unsigned firstRow(unsigned thread) { return thread / 32 * 16 + thread % 32 / 4; }
 
-/// Visits the register pairs of the accumulators: (bank of the thread, slot of the pair's first element, tile index).
-template <class Visit> void forEachPair(const WgmmaKind &kind, const WgmmaOperands &operands, Visit visit) {
-  for (unsigned thread = 0; thread < 128; ++thread) {
-    uint64_t *bank = operands.out[thread];
-    if (!bank)
+// The following work on the 16 rows of one warp.
+
+void loadAccumulators(const WgmmaKind &kind, uint64_t *const *banks, float *d) {
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    float *row = d + lane / 4 * kStride + lane % 4 * 2;
+    if (!banks[lane])
       continue;
-    unsigned place = firstRow(thread) * kStride + thread % 4 * 2;
-    for (unsigned slot = 0; slot < kind.n / 2; slot += 4, place += 8) {
-      visit(bank, slot, place);
-      visit(bank, slot + 2, place + 8 * kStride);
+    if (kind.d != Type::F16) {
+      loadBank(banks[lane], row, 8 * kStride, kind.n / 2);
+      continue;
     }
+    uint32_t packed[64];
+    alignas(64) float floats[128];
+    for (unsigned slot = 0; slot < kind.n / 4; ++slot)
+      packed[slot] = uint32_t(banks[lane][slot]);
+    widen(Type::F16, packed, floats, (kind.n / 2 + 7) / 8 * 8);
+    for (unsigned e = 0; e < kind.n / 2; ++e)
+      row[e / 4 * 8 + e % 4 / 2 * 8 * kStride + e % 2] = floats[e];
   }
 }
 
-void loadAccumulators(const WgmmaKind &kind, const WgmmaOperands &operands, float *d) {
-  if (kind.d == Type::F16) {
-    alignas(64) uint16_t halves[64 * 8];
-    for (unsigned column = 0; column < kind.n; column += 8) {
-      for (unsigned thread = 0; thread < 128; ++thread)
-        for (unsigned r = 0; r < 2; ++r) {
-          uint32_t both = operands.out[thread] ? operands.out[thread][column / 4 + r] : 0;
-          memcpy(halves + (firstRow(thread) + 8 * r) * 8 + thread % 4 * 2, &both, 4);
-        }
-      alignas(64) float block[64 * 8];
-      widen(Type::F16, halves, block, 64 * 8);
-      for (unsigned row = 0; row < 64; ++row)
-        memcpy(d + row * kStride + column, block + row * 8, 32);
+void storeAccumulators(const WgmmaKind &kind, uint64_t *const *banks, const float *d) {
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    const float *row = d + lane / 4 * kStride + lane % 4 * 2;
+    if (!banks[lane])
+      continue;
+    if (kind.d != Type::F16) {
+      storeBank(banks[lane], row, 8 * kStride, kind.n / 2);
+      continue;
     }
-    return;
+    alignas(64) float floats[128];
+    uint16_t halves[128];
+    for (unsigned e = 0; e < kind.n / 2; ++e)
+      floats[e] = row[e / 4 * 8 + e % 4 / 2 * 8 * kStride + e % 2];
+    narrowToHalf(floats, halves, kind.n / 2);
+    for (unsigned slot = 0; slot < kind.n / 4; ++slot)
+      banks[lane][slot] = halves[2 * slot] | uint32_t(halves[2 * slot + 1]) << 16;
   }
-  forEachPair(kind, operands, [&](const uint64_t *bank, unsigned slot, unsigned place) {
-    uint64_t pair = uint32_t(bank[slot]) | bank[slot + 1] << 32;
-    memcpy(d + place, &pair, 8);
-  });
 }
 
-void storeAccumulators(const WgmmaKind &kind, const WgmmaOperands &operands, const float *d) {
-  if (kind.d == Type::F16) {
-    alignas(64) uint16_t halves[kStride];
-    for (unsigned row = 0; row < 64; ++row) {
-      narrowToHalf(d + row * kStride, halves, kind.n);
-      unsigned r = row % 16 / 8;
-      for (unsigned t = 0; t < 4; ++t) {
-        uint64_t *bank = operands.out[row / 16 * 32 + row % 8 * 4 + t];
-        for (unsigned column = 0; bank && column < kind.n; column += 8) {
-          uint32_t both;
-          memcpy(&both, halves + column + 2 * t, 4);
-          bank[column / 4 + r] = both;
-        }
-      }
-    }
-    return;
-  }
-  auto canonical = [](float value) { return value != value ? kNanF32 : std::bit_cast<uint32_t>(value); };
-  forEachPair(kind, operands, [&](uint64_t *bank, unsigned slot, unsigned place) {
-    bank[slot] = canonical(d[place]);
-    bank[slot + 1] = canonical(d[place + 1]);
-  });
-}
-
-void addIntegers(const WgmmaKind &kind, const WgmmaOperands &operands, const float *sums) {
-  forEachPair(kind, operands, [&](uint64_t *bank, unsigned slot, unsigned place) {
-    for (unsigned i = 0; i < 2; ++i) {
-      int64_t total = int64_t(sums[place + i]) + (operands.accumulate ? int32_t(bank[slot + i]) : 0);
+void addIntegers(const WgmmaKind &kind, bool accumulate, uint64_t *const *banks, const float *sums) {
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned e = 0; banks[lane] && e < kind.n / 2; ++e) {
+      unsigned row = lane / 4 + e % 4 / 2 * 8, column = e / 4 * 8 + lane % 4 * 2 + e % 2;
+      int64_t total = int64_t(sums[row * kStride + column]) + (accumulate ? int32_t(banks[lane][e]) : 0);
       if (kind.saturate)
         total = std::clamp<int64_t>(total, INT32_MIN, INT32_MAX);
-      bank[slot + i] = uint32_t(total);
+      banks[lane][e] = uint32_t(total);
     }
-  });
 }
 
-void countBits(const Tiles &t, unsigned columns, float *sums) {
-  for (unsigned row = 0; row < 64; ++row)
+void countBits(const uint8_t *packedA, const uint8_t *packedB, unsigned columns, float *sums) {
+  for (unsigned row = 0; row < 16; ++row)
     for (unsigned column = 0; column < columns; ++column) {
       uint64_t a[4], b[4];
-      memcpy(a, t.packedA + row * 32, 32);
-      memcpy(b, t.packedB + column * 32, 32);
+      memcpy(a, packedA + row * 32, 32);
+      memcpy(b, packedB + column * 32, 32);
       unsigned count = 0;
       for (unsigned i = 0; i < 4; ++i)
         count += std::popcount(a[i] & b[i]);
@@ -206,21 +186,23 @@ void spreadPoison(const WgmmaKind &kind, const WgmmaOperands &operands, const Ti
 void multiplyWarpgroup(const WgmmaKind &kind, const WgmmaOperands &operands) {
   Tiles &t = tiles();
   fetchOperands(kind, operands, t);
-  if (kind.a == Type::B1) {
-    countBits(t, kind.n, t.d);
-    addIntegers(kind, operands, t.d);
-  } else {
+  bool bits = kind.a == Type::B1, integers = kind.d == Type::S32;
+  if (!bits)
     widenOperands(kind, t);
-    bool integers = kind.d == Type::S32;
+  for (unsigned warp = 0; warp < 4; ++warp) {
+    uint64_t *const *banks = operands.out + 32 * warp;
     if (operands.accumulate && !integers)
-      loadAccumulators(kind, operands, t.d);
+      loadAccumulators(kind, banks, t.d);
     else
       memset(t.d, 0, sizeof t.d);
-    multiplyWide(t.a, t.b, t.d, kind.n, kStride, kind.k);
-    if (integers)
-      addIntegers(kind, operands, t.d); // exact: 32 products below 2^16
+    if (bits)
+      countBits(t.packedA + 16 * warp * 32, t.packedB, kind.n, t.d);
     else
-      storeAccumulators(kind, operands, t.d);
+      multiplyWide(t.a + 16 * warp * kind.k, t.b, t.d, kind.n, kStride, kind.k);
+    if (integers)
+      addIntegers(kind, operands.accumulate, banks, t.d); // exact: 32 products below 2^16
+    else
+      storeAccumulators(kind, banks, t.d);
   }
   if (operands.shadowResults)
     spreadPoison(kind, operands, t);
