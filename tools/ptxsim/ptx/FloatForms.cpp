@@ -41,13 +41,16 @@ static constexpr Form forms[] = {
     {"testp.(finite|infinite|number|notanumber|normal|subnormal).(f32|f64)", "=p T0", "float", 80},
     {"copysign.(f32|f64)", "=T0 T0 T0", "float", 80},
     {"setp.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan){.ftz}.(f32)", "=p|p T0 T0", "compare", 80},
-    {"setp.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor){.ftz}.(f32)", "=p|p T0 T0 p", "compare", 80},
+    {"setp.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor){.ftz}.(f32)",
+     "=p|p T0 T0 p", "compare", 80},
     {"setp.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(f64)", "=p|p T0 T0", "compare", 80},
     {"setp.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(f64)", "=p|p T0 T0 p", "compare", 80},
     {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan){.ftz}.(u32|s32|f32).(f32)", "=T0 T1 T1", "compare", 80},
-    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor){.ftz}.(u32|s32|f32).(f32)", "=T0 T1 T1 p", "compare", 80},
+    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor){.ftz}.(u32|s32|f32).(f32)",
+     "=T0 T1 T1 p", "compare", 80},
     {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(u32|s32|f32).(f64)", "=T0 T1 T1", "compare", 80},
-    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(u32|s32|f32).(f64)", "=T0 T1 T1 p", "compare", 80},
+    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(u32|s32|f32).(f64)",
+     "=T0 T1 T1 p", "compare", 80},
 };
 // clang-format on
 

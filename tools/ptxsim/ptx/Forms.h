@@ -25,6 +25,9 @@ llvm::ArrayRef<Form> wmmaForms();
 llvm::ArrayRef<Form> wgmmaForms();
 llvm::ArrayRef<Form> controlForms();
 
+/// Assemblers take modifiers in any order (the CUDA headers write atom.add.release.gpu.u32): puts the pieces into the
+/// order of the first row that they match this way. False if there is none.
+bool reorderPieces(llvm::SmallVectorImpl<llvm::StringRef> &parts);
 /// Which of the pieces no row can match (0: the opcode); parts.size() if one is missing at the end.
 int firstWrongPiece(llvm::ArrayRef<llvm::StringRef> parts);
 

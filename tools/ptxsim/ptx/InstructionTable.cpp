@@ -22,6 +22,19 @@ llvm::ArrayRef<Form> instructionTable() {
   return table;
 }
 
+/// Pieces of one nonzero class mean something by their order among themselves: types, source and destination spaces,
+/// layouts, priorities.
+static unsigned orderClass(llvm::StringRef piece) {
+  if (typeNamed(piece) != Type::None)
+    return 1;
+  if (piece == "row" || piece == "col")
+    return 2;
+  if (piece == "global" || piece.starts_with("shared") || piece == "local" || piece == "const" ||
+      piece.starts_with("param"))
+    return 3;
+  return piece.starts_with("L2::evict_") ? 4 : 0;
+}
+
 namespace {
 
 /// A pattern as an automaton. Node 0 is the start; a node either consumes a word or branches without consuming.
@@ -37,6 +50,14 @@ public:
   llvm::StringRef opcode;
 
   bool matches(llvm::ArrayRef<llvm::StringRef> pieces) const { return matches(start, pieces); }
+  /// Puts the pieces into the order of the pattern if that makes them match.
+  bool reorder(llvm::SmallVectorImpl<llvm::StringRef> &pieces) const {
+    llvm::SmallVector<llvm::StringRef, 12> left(pieces.begin(), pieces.end()), taken;
+    if (!reorder(start, left, taken))
+      return false;
+    pieces.assign(taken.begin(), taken.end());
+    return true;
+  }
   /// How many pieces any path can consume, to tell which piece is wrong.
   size_t longestPrefix(llvm::ArrayRef<llvm::StringRef> pieces) const { return longestPrefix(start, pieces); }
   void spell(std::vector<std::vector<std::string>> &result) const {
@@ -137,6 +158,28 @@ private:
       return !pieces.empty() && pieces[0] == node.word && matches(node.next[0], pieces.drop_front());
     return llvm::any_of(node.next, [&](unsigned next) { return matches(next, pieces); });
   }
+  bool reorder(unsigned at, llvm::SmallVectorImpl<llvm::StringRef> &left,
+               llvm::SmallVectorImpl<llvm::StringRef> &taken) const {
+    const Node &node = nodes[at];
+    if (at == accept)
+      return left.empty();
+    if (node.word.empty())
+      return llvm::any_of(node.next, [&](unsigned next) { return reorder(next, left, taken); });
+    auto found = llvm::find(left, node.word);
+    if (found == left.end())
+      return false;
+    unsigned rank = orderClass(node.word);
+    if (rank && std::any_of(left.begin(), found, [&](llvm::StringRef piece) { return orderClass(piece) == rank; }))
+      return false;
+    size_t index = found - left.begin();
+    left.erase(found);
+    taken.push_back(node.word);
+    if (reorder(node.next[0], left, taken))
+      return true;
+    taken.pop_back();
+    left.insert(left.begin() + index, node.word);
+    return false;
+  }
   size_t longestPrefix(unsigned at, llvm::ArrayRef<llvm::StringRef> pieces) const {
     const Node &node = nodes[at];
     if (at == accept)
@@ -201,6 +244,19 @@ llvm::SmallVector<const Form *, 2> matchForms(llvm::ArrayRef<llvm::StringRef> pa
     if (Type type = typeNamed(part); type != Type::None)
       types.push_back(type);
   return forms;
+}
+
+bool reorderPieces(llvm::SmallVectorImpl<llvm::StringRef> &parts) {
+  auto rows = parts.empty() ? rowsByOpcode().end() : rowsByOpcode().find(parts[0]);
+  if (rows == rowsByOpcode().end())
+    return false;
+  llvm::SmallVector<llvm::StringRef, 12> pieces(parts.begin() + 1, parts.end());
+  for (const Row &row : rows->second)
+    if (row.pattern.reorder(pieces)) {
+      std::copy(pieces.begin(), pieces.end(), parts.begin() + 1);
+      return true;
+    }
+  return false;
 }
 
 const Form *matchForm(llvm::ArrayRef<llvm::StringRef> parts, llvm::SmallVectorImpl<Type> &types) {

@@ -125,7 +125,8 @@ struct Operand {
 
 struct Form;
 
-/// One instruction. `parts` are its dotted pieces ("ld", "shared::cta", "v4", "f32"), pointing into the module's text.
+/// One instruction. `parts` are its dotted pieces ("ld", "shared::cta", "v4", "f32"), pointing into the module's text,
+/// in the order of the table's row, whatever the order in the text.
 struct Instruction {
   llvm::SmallVector<llvm::StringRef, 6> parts;
   llvm::SmallVector<Type, 3> types; ///< the parts that are types, in order

@@ -68,7 +68,11 @@ Spelling &Parser::spellingOf(llvm::StringRef text, Position position) {
   for (llvm::StringRef part : spelling->parts)
     if (part.empty() || llvm::any_of(part, [](char c) { return llvm::isSpace(c) || c == '/'; }))
       fail(position, "instruction " + quoted(text) + " has an empty or broken piece");
+  if (spelling->parts.size() > 24)
+    fail(position, "instruction " + quoted(text) + " has more than 24 pieces");
   auto forms = matchForms(spelling->parts, spelling->types);
+  if (forms.empty() && reorderPieces(spelling->parts))
+    forms = matchForms(spelling->parts, spelling->types);
   if (forms.empty()) {
     size_t wrong = firstWrongPiece(spelling->parts);
     if (!wrong)
