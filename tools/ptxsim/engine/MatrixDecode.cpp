@@ -125,6 +125,8 @@ MatrixKind decodeProduct(const ptx::Instruction &instruction) {
                                           : FE_TONEAREST;
   if (!(wmma ? isWmma(kind) : isDense(kind)) || !completeKind(kind, wmma))
     refuse(instruction, "no such shape with these types for sm_80 or sm_90");
+  if (kind.saturate && kind.d != Type::S32)
+    refuse(instruction, ".satfinite of floating-point products went with PTX ISA 6.5");
   if (!wmma && !kind.quadPairs && (kind.columnA || kind.rowB))
     refuse(instruction, "the layouts of this shape are .row.col");
   checkCount(instruction, 0, kind.numD, "d");

@@ -3,6 +3,7 @@
 #include "engine/Scheduler.h"
 #include "check/Race.h"
 #include "engine/SchedulerState.h"
+#include "engine/Wgmma.h"
 
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/xxhash.h"
@@ -166,6 +167,7 @@ void Scheduler::stop(Thread &thread) {
 void Scheduler::exit(Thread &thread) {
   Implementation &state = stateOf(thread);
   state.clearSpinning(thread);
+  leaveWarpgroup(thread);
   thread.state = Thread::State::Exited;
   thread.warp->exited |= 1u << thread.lane;
   --thread.cta->live;
