@@ -1,0 +1,113 @@
+// Entry of the translator: emits IR, runs a short pipeline over it, and has ORC compile it in memory.
+#include "translate/Emitter.h"
+
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/PassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+
+#include <mutex>
+
+namespace ptxsim {
+
+namespace {
+
+class JitTranslation : public Translation {
+public:
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::vector<jit::TableEntry> functionTable;
+};
+
+template <class T> T check(llvm::Expected<T> value) {
+  if (!value)
+    throw std::runtime_error("code generation failed: " + llvm::toString(value.takeError()));
+  return std::move(*value);
+}
+
+void check(llvm::Error error) {
+  if (error)
+    throw std::runtime_error("code generation failed: " + llvm::toString(std::move(error)));
+}
+
+/// What this host can run. Detected once: it reads the processor's description.
+llvm::orc::JITTargetMachineBuilder hostMachine() {
+  static const llvm::orc::JITTargetMachineBuilder builder = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    auto host = check(llvm::orc::JITTargetMachineBuilder::detectHost());
+    host.setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
+    return host;
+  }();
+  return builder;
+}
+
+bool hasHalfConversions(const llvm::TargetMachine &machine) {
+  return machine.getTargetTriple().isAArch64() || machine.getTargetFeatureString().contains("+f16c");
+}
+
+void optimise(llvm::Module &code, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
+  passes.addPass(llvm::SimplifyCFGPass());
+  for (llvm::Function &function : code)
+    if (!function.isDeclaration())
+      passes.run(function, functions);
+}
+
+} // namespace
+
+std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Function &kernel,
+                                       const SymbolAddresses &symbols, const TranslateOptions &options) {
+  // LLVM's contexts are separate, but the engine's binders and the statistics of sites need no locks this way.
+  static std::mutex oneAtATime;
+  std::lock_guard lock(oneAtATime);
+
+  auto translation = std::make_unique<JitTranslation>();
+  translation->kernel = kernel.name;
+  auto builder = hostMachine();
+  translation->jit = check(llvm::orc::LLJITBuilder()
+                               .setJITTargetMachineBuilder(builder)
+                               .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
+                               .create());
+  auto machine = check(builder.createTargetMachine());
+
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto code = std::make_unique<llvm::Module>("ptxsim", *context);
+  code->setDataLayout(translation->jit->getDataLayout());
+  code->setTargetTriple(translation->jit->getTargetTriple());
+
+  jit::ProgramEmitter emitter(*code, module, symbols, options, *translation, translation->functionTable);
+  emitter.hostHasHalf = hasHalfConversions(*machine);
+  emitter.run(kernel);
+  if (const char *dump = std::getenv("PTXSIM_DUMP_IR"); dump && *dump)
+    code->print(llvm::errs(), nullptr);
+  std::string broken;
+  llvm::raw_string_ostream out(broken);
+  if (llvm::verifyModule(*code, &out))
+    throw std::runtime_error("code generation failed: " + broken);
+  optimise(*code, *machine);
+
+  check(translation->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(code), std::move(context))));
+  auto lookup = [&](llvm::StringRef name) { return check(translation->jit->lookup(name)).toPtr<void *>(); };
+  translation->entry = reinterpret_cast<EntryPoint>(lookup("entry"));
+  emitter.fillTable(lookup);
+  return translation;
+}
+
+} // namespace ptxsim
