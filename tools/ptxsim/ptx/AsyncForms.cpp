@@ -64,15 +64,15 @@ static constexpr Form forms[] = {
     {"cp.reduce.async.bulk.global.shared::cta.bulk_group.L2::cache_hint.add.noftz.(f16|bf16)",
      "[] [] u32 b64", "bulk", 90},
     // Section 9.7.9.12: st.async; 9.7.13.14: red.async.
-    {"st.async{.weak}{.shared::cluster}.mbarrier::complete_tx::bytes{.v2|.v4}.(b32|u32|s32|b64|u64|s64|f32|f64)",
+    {"st.async{.weak}{.shared::cluster}.mbarrier::complete_tx::bytes({.v2|.v4}.(b32|u32|s32|f32)|{.v2}.(b64|u64|s64|f64))",
      "[T0] {T0*v} [b64]", "bulk", 90},
-    {"red.async{.relaxed}{.cluster}{.shared::cluster}.mbarrier::complete_tx::bytes.(inc|dec).u32",
+    {"red.async.relaxed.cluster{.shared::cluster}.mbarrier::complete_tx::bytes.(inc|dec).u32",
      "[T0] T0 [b64]", "bulk", 90},
-    {"red.async{.relaxed}{.cluster}{.shared::cluster}.mbarrier::complete_tx::bytes.(min|max).(u32|s32)",
+    {"red.async.relaxed.cluster{.shared::cluster}.mbarrier::complete_tx::bytes.(min|max).(u32|s32)",
      "[T0] T0 [b64]", "bulk", 90},
-    {"red.async{.relaxed}{.cluster}{.shared::cluster}.mbarrier::complete_tx::bytes.(and|or|xor).b32",
+    {"red.async.relaxed.cluster{.shared::cluster}.mbarrier::complete_tx::bytes.(and|or|xor).b32",
      "[T0] T0 [b64]", "bulk", 90},
-    {"red.async{.relaxed}{.cluster}{.shared::cluster}.mbarrier::complete_tx::bytes.add.(u32|s32|u64)",
+    {"red.async.relaxed.cluster{.shared::cluster}.mbarrier::complete_tx::bytes.add.(u32|s32|u64)",
      "[T0] T0 [b64]", "bulk", 90},
 };
 // clang-format on

@@ -17,6 +17,7 @@ namespace ptxsim::ptx {
 ///   [b64:2]    an address with that many tensor coordinates           {u16*3}  a vector of three
 ///   {T0*v}     as many as .v2 .v4 .v8 says; without one a plain value  {f32*N/2}  half of wgmma's N
 ///   ~x         registers may be wider (ld, st, cvt: section 9.4.1)
+///   _          nothing but the sink `_`
 ///   sel        a 32-bit register with or without a selector such as .b0 or .h1 (Operand::component)
 struct Form {
   const char *pattern; ///< "add{.sat}.s32", "ld{.weak}{.global|.shared}{.v2|.v4}.(b8|u8|f32)": {} optional, () one of
@@ -41,7 +42,7 @@ std::vector<std::vector<std::string>> spellings(const Form &form);
 struct OperandSpec {
   enum class Access : uint8_t { Read, Write, ReadWrite } access = Access::Read;
   bool optional = false;
-  enum class Kind : uint8_t { Value, Address, Vector, Pair, Immediate, Label, Function, Rest } kind = Kind::Value;
+  enum class Kind : uint8_t { Value, Address, Vector, Pair, Immediate, Label, Function, Rest, Sink } kind = Kind::Value;
   Type type = Type::None;  ///< resolved against the instruction's types; None where any
   unsigned count = 1;      ///< of a vector
   uint8_t coordinates = 0; ///< of an address: how many tensor coordinates stand behind it

@@ -15,12 +15,9 @@ static constexpr Form forms[] = {
     {"movmatrix.sync.aligned.m8n8.trans.b16", "=b32 b32", "matrix", 80},
     // mma: the fragments of D, A, B, C.
     {"mma.sync.aligned.m8n8k4.(row|col).(row|col).f16.f16.f16.f16", "={b32*4} {b32*2} {b32*2} {b32*4}", "mma", 80},
-    {"mma.sync.aligned.m8n8k4.(row|col).(row|col).f16.f16.f16.f32", "={b32*4} {b32*2} {b32*2} {f32*8}", "mma", 80},
     {"mma.sync.aligned.m8n8k4.(row|col).(row|col).f32.f16.f16.f16", "={f32*8} {b32*2} {b32*2} {b32*4}", "mma", 80},
     {"mma.sync.aligned.m8n8k4.(row|col).(row|col).f32.f16.f16.f32", "={f32*8} {b32*2} {b32*2} {f32*8}", "mma", 80},
     {"mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16", "={b32*2} {b32*2} {b32*1} {b32*2}", "mma", 80},
-    {"mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f32", "={b32*2} {b32*2} {b32*1} {f32*4}", "mma", 80},
-    {"mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f16", "={f32*4} {b32*2} {b32*1} {b32*2}", "mma", 80},
     {"mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32", "={f32*4} {b32*2} {b32*1} {f32*4}", "mma", 80},
     {"mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", "={f32*4} {b32*2} {b32*1} {f32*4}", "mma", 80},
     {"mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32", "={f32*4} {b32*2} {b32*1} {f32*4}", "mma", 80},

@@ -145,6 +145,8 @@ bool fits(const Function &function, const Operand &operand, const OperandSpec &s
   }
   case Kind::Value:
     return fitsValue(function, operand, spec, opcode);
+  case Kind::Sink:
+    return operand.kind == Operand::Kind::Sink;
   }
   return false;
 }
@@ -205,6 +207,8 @@ std::string describe(const OperandSpec &spec) {
     return "a label";
   case Kind::Function:
     return "a function";
+  case Kind::Sink:
+    return "'_'";
   case Kind::Rest:
     return "anything";
   }

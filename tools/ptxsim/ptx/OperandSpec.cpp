@@ -27,6 +27,9 @@ public:
       spec.kind = Spec::Kind::Label;
     } else if (text == "F") {
       spec.kind = Spec::Kind::Function;
+    } else if (text == "_") {
+      spec.kind = Spec::Kind::Sink;
+      spec.access = Spec::Access::Write;
     } else if (text == "sel") {
       spec.type = Type::B32;
       spec.selector = true;

@@ -82,10 +82,12 @@ Spelling &Parser::spellingOf(llvm::StringRef text, Position position) {
                             : "a piece is missing at its end";
     fail(position, "instruction " + quoted(llvm::join(spelling->parts, ".")) + " is not known: " + which);
   }
+  bool namesCluster = llvm::any_of(spelling->parts, [](llvm::StringRef part) { return part.ends_with("cluster"); });
   std::string needs;
   for (const Form *form : forms) {
-    if (form->sm > architecture && architecture >= 80)
-      needs = std::to_string(form->sm);
+    unsigned least = namesCluster ? std::max(form->sm, 90u) : form->sm;
+    if (least > architecture && architecture >= 80)
+      needs = std::to_string(least);
     else
       spelling->candidates.push_back({form, operandSpecs(*form, spelling->types, spelling->parts), {}});
   }
