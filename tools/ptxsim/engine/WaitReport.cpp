@@ -1,4 +1,5 @@
 // Who waits where, for people: threads of a block that wait for the same thing at the same place in one line.
+#include "engine/AsyncState.h"
 #include "engine/Launch.h"
 
 #include <cstdio>
@@ -24,7 +25,8 @@ std::string describeRanges(llvm::ArrayRef<uint32_t> sorted) {
 }
 
 static std::string reason(const Thread &thread) {
-  if (thread.state != Thread::State::Blocked || (thread.timed && thread.timedOut))
+  const std::string missing = thread.state == Thread::State::Blocked ? describeMbarrierWait(thread) : "";
+  if (thread.state != Thread::State::Blocked || (thread.timed && thread.timedOut && missing.empty()))
     return thread.site ? "spin near " + format(*thread.site) : "spin";
   const Wait &wait = thread.wait;
   std::string what = wait.what ? wait.what : "";
@@ -34,6 +36,8 @@ static std::string reason(const Thread &thread) {
                   static_cast<unsigned long long>(wait.detail));
     what = text;
   }
+  if (!missing.empty())
+    what += " (" + missing + ")";
   return "wait " + (what.empty() ? "at " : "for " + what + ", ") + (wait.site ? format(*wait.site) : "");
 }
 
