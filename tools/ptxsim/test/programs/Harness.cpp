@@ -86,7 +86,7 @@ int architecture() {
   return value;
 }
 
-Module::Module() { CU(cuModuleLoadData, &module, readFile(modulePath()).c_str()); }
+Module::Module() : text(readFile(modulePath())) { CU(cuModuleLoadData, &module, text.c_str()); }
 
 Module::~Module() { driver().cuModuleUnload(module); }
 
@@ -96,6 +96,17 @@ CUfunction Module::kernel(const char *name, unsigned dynamicShared) const {
   if (dynamicShared > 48 * 1024)
     CU(cuFuncSetAttribute, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, int(dynamicShared));
   return function;
+}
+
+CUfunction Module::kernelContaining(const std::string &part) const {
+  const std::string marker = ".entry ";
+  for (size_t at = text.find(marker); at != std::string::npos; at = text.find(marker, at + 1)) {
+    size_t begin = at + marker.size();
+    std::string name = text.substr(begin, text.find_first_of("( \n", begin) - begin);
+    if (name.find(part) != std::string::npos)
+      return kernel(name.c_str());
+  }
+  throw Failure("the module has no kernel with " + part + " in its name");
 }
 
 std::pair<CUdeviceptr, size_t> Module::variable(const char *name) const {

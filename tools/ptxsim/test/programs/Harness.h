@@ -59,10 +59,13 @@ public:
   Module(const Module &) = delete;
   /// `dynamicShared`: the most bytes of it that launches will ask for.
   CUfunction kernel(const char *name, unsigned dynamicShared = 0) const;
+  /// The one kernel whose (mangled) name has this part.
+  CUfunction kernelContaining(const std::string &part) const;
   /// Address and size of a variable.
   std::pair<CUdeviceptr, size_t> variable(const char *name) const;
 
 private:
+  std::string text;
   CUmodule module = nullptr;
 };
 
