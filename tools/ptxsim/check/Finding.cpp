@@ -87,19 +87,26 @@ std::string ptxsim::format(const Site &site) {
   return text + " (" + base.str() + ":" + std::to_string(instruction.source.line) + ")";
 }
 
-static std::string format(const Actor &actor, const char *label) {
-  if (!actor.known && !actor.site)
+/// Findings outlive the program whose instructions they name.
+static void keepText(Actor &actor) {
+  if (!actor.site)
+    return;
+  actor.instruction = format(*actor.site);
+  actor.text = ptxLine(*actor.site);
+}
+
+static std::string format(Actor actor, const char *label) {
+  if (actor.instruction.empty())
+    keepText(actor);
+  if (!actor.known && actor.instruction.empty())
     return {};
   std::string text = std::string("\n  ") + label;
   if (actor.known)
     text += (actor.agent.empty() ? "" : actor.agent + " ") + "thread " + coordinates(actor.thread) + " of block " +
             coordinates(actor.block);
-  if (!actor.site)
-    return text;
-  text += (actor.known ? ": " : "") + format(*actor.site);
-  if (std::string line = ptxLine(*actor.site); !line.empty())
-    text += "\n           " + line;
-  return text;
+  if (!actor.instruction.empty())
+    text += (actor.known ? ": " : "") + actor.instruction;
+  return actor.text.empty() ? text : text + "\n           " + actor.text;
 }
 
 std::string ptxsim::format(const Finding &finding) {
@@ -167,6 +174,9 @@ struct Reporter::Implementation {
     if (thread)
       finding.actor = actorOf(*thread, site);
     finding.other = std::move(other);
+    keepText(finding.actor);
+    if (finding.other)
+      keepText(*finding.other);
     finding.detail = std::move(detail);
   }
 };
@@ -207,9 +217,24 @@ bool Reporter::failed() const { return implementation->failed; }
 
 static std::string hex(uint64_t value) { return "0x" + llvm::utohexstr(value, true); }
 
-std::string ptxsim::describe(const Grid &grid, const Site *site, const Location &where) {
+/// " (stage + 64)" for a shared address inside a variable; the last variable before it where sizes are not known.
+static std::string sharedVariable(const Grid &grid, uint64_t address) {
+  if (!grid.sharedAddresses)
+    return {};
+  const ptx::Variable *best = nullptr;
+  uint64_t start = 0;
+  for (auto [variable, at] : *grid.sharedAddresses)
+    if (at <= address && (!variable->bytes || address < at + variable->bytes) &&
+        (!best || at > start || (at == start && variable->name < best->name))) {
+      best = variable;
+      start = at;
+    }
+  return best ? " (" + best->name + " + " + std::to_string(address - start) + ")" : std::string();
+}
+
+std::string ptxsim::describe(const Grid &grid, const Location &where) {
   if (where.space == ptx::Space::Shared)
-    return "shared " + hex(where.address);
+    return "shared " + hex(where.address) + sharedVariable(grid, where.address);
   if (where.space == ptx::Space::Local)
     return "local " + hex(where.address);
   std::string text = "global " + hex(where.address);

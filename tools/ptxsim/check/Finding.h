@@ -47,10 +47,11 @@ struct CheckSet {
 
 /// One side of a finding: who did what where.
 struct Actor {
-  const Site *site = nullptr;
+  const Site *site = nullptr; ///< valid while the program is; findings that are taken carry its text
   uint32_t block[3] = {}, thread[3] = {};
   bool known = false;
   std::string agent; ///< "cp.async of", "TMA copy issued by", "wgmma of warpgroup of"; empty for a plain access
+  std::string instruction, text; ///< "st.shared.f32 at k.ptx:120 (gemm.cu:45)", and the line of PTX
 };
 
 struct Finding {
@@ -88,9 +89,8 @@ private:
   std::unique_ptr<Implementation> implementation;
 };
 
-/// What people call a place: "shared 0x440 (stage + 64)", "global 0x7f00 (cuMemAlloc + 128)". `site`: whose function's
-/// variables are looked at.
-std::string describe(const Grid &grid, const Site *site, const Location &where);
+/// What people call a place: "shared 0x440 (stage + 64)", "global 0x7f00 (cuMemAlloc + 128)".
+std::string describe(const Grid &grid, const Location &where);
 
 Actor actorOf(const Thread &thread, const Site *site, std::string agent = {});
 

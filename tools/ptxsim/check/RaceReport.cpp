@@ -50,7 +50,7 @@ void RaceDetector::Implementation::conflict(const AccessRecord &earlier, bool ea
   if (at.host)
     at.host += first;
   std::string message = std::string(verb(event.isWrite(), event.kind == Access::Atomic)) + " of " +
-                        std::to_string(event.bytes) + " bytes at " + describe(grid, event.site, at);
+                        std::to_string(event.bytes) + " bytes at " + describe(grid, at);
   std::string what = verb(earlierWrote, earlier.atomic);
   if (proxyOnly) {
     message += " by the async proxy follows the " + what + " through the generic proxy, but a fence.proxy.async is " +

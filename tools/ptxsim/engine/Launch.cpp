@@ -67,6 +67,7 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
   launch.id = ++implementation->launches;
 
   launch.staticShared = layout.staticBytes;
+  launch.sharedAddresses = &layout.address;
   launch.sharedEnd = std::max(kSharedStart + layout.staticBytes,
                               launch.config.dynamicShared ? layout.dynamicStart + launch.config.dynamicShared : 0);
   const auto &grid = launch.config.grid, &cluster = launch.config.cluster;

@@ -6,6 +6,8 @@
 #include "engine/Memory.h"
 #include "engine/Thread.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 #include <functional>
 #include <random>
 
@@ -23,6 +25,8 @@ struct Grid {
   bool poison = false, instrumented = false; ///< shadows are tracked; loads and stores are handlers
   RaceDetector *races = nullptr;             ///< null when races are not checked
   Reporter *reporter = nullptr;
+  /// Where the kernel's shared variables lie, for reports; may be null.
+  const llvm::DenseMap<const ptx::Variable *, uint32_t> *sharedAddresses = nullptr;
   uint64_t id = 0;
 };
 
