@@ -31,4 +31,11 @@ struct EntryPoint {
 extern const EntryPoint kEntryPoints[];
 extern const size_t kNumEntryPoints;
 
+struct ErrorName {
+  int value;
+  const char *name, *words; ///< "CUDA_ERROR_NOT_READY", "not ready"
+};
+extern const ErrorName kErrorNames[];
+extern const size_t kNumErrorNames;
+
 } // namespace ptxsim

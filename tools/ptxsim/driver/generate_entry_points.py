@@ -27,6 +27,13 @@ def declarations(compiler, include):
     return unique
 
 
+def errors(include):
+    """(name, number) of every CUresult."""
+    text = pathlib.Path(include, "cuda.h").read_text()
+    body = re.search(r"typedef enum cudaError_enum \{(.*?)\} CUresult;", text, re.S).group(1)
+    return re.findall(r"^\s*(CUDA_\w+)\s*=\s*(\d+)", body, re.M)
+
+
 def introductions(include):
     """The CUDA versions of each function name, oldest first: {"cuCtxCreate": [2000, 3020, 11040, 12050]}."""
     versions = collections.defaultdict(set)
@@ -92,6 +99,11 @@ def main(compiler, include, output):
         other = f"reinterpret_cast<void *>({per_thread})" if per_thread else "nullptr"
         lines.append(f'    {{"{symbol}", {since}, "{name}", reinterpret_cast<void *>({name}), {other}}},')
     lines += ["};", "const size_t ptxsim::kNumEntryPoints = sizeof(kEntryPoints) / sizeof(kEntryPoints[0]);", ""]
+    lines += ["const ErrorName ptxsim::kErrorNames[] = {"]
+    for name, number in errors(include):
+        words = name.removeprefix("CUDA_").removeprefix("ERROR_").lower().replace("_", " ")
+        lines.append(f'    {{{number}, "{name}", "{words}"}},')
+    lines += ["};", "const size_t ptxsim::kNumErrorNames = sizeof(kErrorNames) / sizeof(kErrorNames[0]);", ""]
     pathlib.Path(output).write_text("\n".join(lines))
 
 
