@@ -31,7 +31,8 @@ CUresult add(const char *name, CUgraphNode *out, CUgraph graphHandle, const CUgr
     for (size_t k = 0; k < count; ++k) {
       after.push_back(findNode(driver, dependencies[k]));
       require(after.back()->graph.lock() == graph, CUDA_ERROR_INVALID_VALUE, "a dependency is a node of another graph");
-      require(std::count(after.begin(), after.end(), after.back()) == 1, CUDA_ERROR_INVALID_VALUE, "a dependency is given twice");
+      require(std::count(after.begin(), after.end(), after.back()) == 1, CUDA_ERROR_INVALID_VALUE,
+              "a dependency is given twice");
     }
     *out = driver.graphNodes.toHandle(*addNode(driver, graph, make(driver), after));
     return CUDA_SUCCESS;
@@ -69,7 +70,8 @@ void kernelParameters(GraphNode &node, const KernelWork &work, CUDA_KERNEL_NODE_
   const ptx::Function &kernel = *work.function->kernel.function;
   node.parameterPointers.clear();
   for (const auto &parameter : kernel.parameters)
-    node.parameterPointers.push_back(const_cast<uint8_t *>(work.parameters.data()) + kernel.parameterOffset(*parameter));
+    node.parameterPointers.push_back(const_cast<uint8_t *>(work.parameters.data()) +
+                                     kernel.parameterOffset(*parameter));
   std::memset(&out, 0, sizeof out);
   out.func = CUfunction(work.function->handle);
   out.gridDimX = work.config.grid[0], out.gridDimY = work.config.grid[1], out.gridDimZ = work.config.grid[2];
@@ -90,14 +92,15 @@ std::vector<Edge> edgesOf(const Graph &graph) {
   return edges;
 }
 
-CUresult changeEdges(const char *name, CUgraph handle, const CUgraphNode *from, const CUgraphNode *to, size_t count, bool add) {
+CUresult changeEdges(const char *name, CUgraph handle, const CUgraphNode *from, const CUgraphNode *to, size_t count,
+                     bool add) {
   return withContext(name, [&](Driver &driver, const std::shared_ptr<Context> &) {
     std::shared_ptr<Graph> graph = findGraph(driver, handle);
     require(!count || (from && to), CUDA_ERROR_INVALID_VALUE);
     for (size_t k = 0; k < count; ++k) {
       std::shared_ptr<GraphNode> first = findNode(driver, from[k]), second = findNode(driver, to[k]);
-      require(first->graph.lock() == graph && second->graph.lock() == graph && first != second, CUDA_ERROR_INVALID_VALUE,
-              "an edge leaves the graph, or is a loop");
+      require(first->graph.lock() == graph && second->graph.lock() == graph && first != second,
+              CUDA_ERROR_INVALID_VALUE, "an edge leaves the graph, or is a loop");
       auto at = std::find(second->after.begin(), second->after.end(), first);
       require((at == second->after.end()) == add, CUDA_ERROR_INVALID_VALUE,
               add ? "the edge exists already" : "there is no such edge");
@@ -119,7 +122,8 @@ void destroyGraph(Driver &driver, Graph &graph) {
   driver.graphs.erase(graph);
 }
 
-CUresult getEdges(const char *name, CUgraph handle, CUgraphNode *from, CUgraphNode *to, CUgraphEdgeData *data, size_t *count) {
+CUresult getEdges(const char *name, CUgraph handle, CUgraphNode *from, CUgraphNode *to, CUgraphEdgeData *data,
+                  size_t *count) {
   return withContext(name, [&](Driver &driver, const std::shared_ptr<Context> &) {
     require(count && !from == !to, CUDA_ERROR_INVALID_VALUE);
     std::vector<Edge> edges = edgesOf(*findGraph(driver, handle));
@@ -138,7 +142,8 @@ CUresult getEdges(const char *name, CUgraph handle, CUgraphNode *from, CUgraphNo
   });
 }
 
-CUresult neighbours(const char *name, CUgraphNode handle, CUgraphNode *out, CUgraphEdgeData *data, size_t *count, bool before) {
+CUresult neighbours(const char *name, CUgraphNode handle, CUgraphNode *out, CUgraphEdgeData *data, size_t *count,
+                    bool before) {
   return withContext(name, [&](Driver &driver, const std::shared_ptr<Context> &) {
     std::shared_ptr<GraphNode> node = findNode(driver, handle);
     std::vector<std::shared_ptr<GraphNode>> found = node->after;
@@ -251,9 +256,8 @@ CUresult cuGraphAddNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *depe
 CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS *out) {
   if (!out)
     return CUDA_ERROR_INVALID_VALUE;
-  return withNode<KernelWork>(__func__, handle, [&](Driver &, GraphNode &node, KernelWork &work) {
-    kernelParameters(node, work, *out);
-  });
+  return withNode<KernelWork>(__func__, handle,
+                              [&](Driver &, GraphNode &node, KernelWork &work) { kernelParameters(node, work, *out); });
 }
 CUresult cuGraphKernelNodeGetParams(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS_v1 *out) {
   if (!out)
@@ -271,7 +275,8 @@ CUresult cuGraphKernelNodeSetParams(CUgraphNode handle, const CUDA_KERNEL_NODE_P
   return setNode<KernelWork>(__func__, handle, [&](Driver &driver) { return kernelWork(driver, parameters); });
 }
 
-CUresult cuGraphKernelNodeSetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute, const CUkernelNodeAttrValue *value) {
+CUresult cuGraphKernelNodeSetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute,
+                                       const CUkernelNodeAttrValue *value) {
   if (!value)
     return CUDA_ERROR_INVALID_VALUE;
   return withNode<KernelWork>(__func__, handle, [&](Driver &, GraphNode &node, KernelWork &work) {
@@ -395,8 +400,8 @@ CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode *out, CUg
 CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode *out, size_t *count) {
   return neighbours(__func__, node, out, nullptr, count, false);
 }
-CUresult cuGraphAddDependencies_v2(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to, const CUgraphEdgeData *,
-                                   size_t count) {
+CUresult cuGraphAddDependencies_v2(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to,
+                                   const CUgraphEdgeData *, size_t count) {
   return changeEdges(__func__, graph, from, to, count, true);
 }
 CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to, size_t count) {

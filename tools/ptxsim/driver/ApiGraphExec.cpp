@@ -30,8 +30,8 @@ CUresult instantiate(const char *name, CUgraphExec *out, CUgraph handle, unsigne
                      CUDA_GRAPH_INSTANTIATE_PARAMS *parameters) {
   return withContext(name, [&](Driver &driver, const std::shared_ptr<Context> &context) {
     requirePointer(out);
-    const unsigned long long known = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD |
-                                     CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
+    const unsigned long long known = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH |
+                                     CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD | CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
     if (flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH)
       throw Failure{CUDA_ERROR_NOT_SUPPORTED, "graphs launched by the device are not implemented"};
     require(!(flags & ~known), CUDA_ERROR_INVALID_VALUE);
@@ -165,8 +165,7 @@ CUresult cuGraphLaunch(CUgraphExec handle, CUstream on) {
     std::vector<OperationRef> before{first};
     if (exec->last)
       before.push_back(exec->last);
-    std::vector<OperationRef> last =
-        submitGraph(driver, stream->context.lock(), *exec->graph, before, exec->disabled);
+    std::vector<OperationRef> last = submitGraph(driver, stream->context.lock(), *exec->graph, before, exec->disabled);
     last.push_back(first);
     exec->last = driver.queue.submit(stream, EmptyWork{}, last);
     return CUDA_SUCCESS;
@@ -187,16 +186,19 @@ CUresult cuGraphExecUpdate(CUgraphExec exec, CUgraph graph, CUgraphNode *errorNo
   return status;
 }
 
-CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *parameters) {
+CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
+                                           const CUDA_KERNEL_NODE_PARAMS *parameters) {
   return setWork(__func__, exec, node, [&](Driver &driver) { return kernelWork(driver, parameters); });
 }
-CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v1 *parameters) {
+CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                        const CUDA_KERNEL_NODE_PARAMS_v1 *parameters) {
   return setWork(__func__, exec, node, [&](Driver &driver) { return kernelWork(driver, parameters); });
 }
 CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D *copy, CUcontext) {
   return setWork(__func__, exec, node, [&](Driver &driver) { return copyWork(driver, copy); });
 }
-CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMSET_NODE_PARAMS *fill, CUcontext) {
+CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMSET_NODE_PARAMS *fill,
+                                        CUcontext) {
   return setWork(__func__, exec, node, [&](Driver &driver) { return memsetWork(driver, fill); });
 }
 CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_HOST_NODE_PARAMS *host) {

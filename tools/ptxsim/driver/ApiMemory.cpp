@@ -133,8 +133,7 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
     if (!address)
       return CUDA_SUCCESS;
     forbidDuringCapture(driver);
-    auto found = owned(driver, address, CU_MEMORYTYPE_DEVICE);
-    require(!found->second.reservation, CUDA_ERROR_INVALID_VALUE, "the address is one of cuMemAddressReserve");
+    owned(driver, address, CU_MEMORYTYPE_DEVICE);
     driver.queue.finishContext(context); // it waits for all work, as on the chip
     release(driver, owned(driver, address, CU_MEMORYTYPE_DEVICE));
     return CUDA_SUCCESS;

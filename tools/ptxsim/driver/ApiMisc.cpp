@@ -15,7 +15,8 @@ const ErrorName *findError(CUresult error) {
   return nullptr;
 }
 
-/// The function of that name: a symbol as of a CUDA version, or the exact exported name. `known`: there is one, but newer.
+/// The function of that name: a symbol as of a CUDA version, or the exact exported name. `known`: there is one, but
+/// newer.
 void *findFunction(const char *name, int version, bool perThread, bool &known) {
   for (size_t k = 0; k < kNumEntryPoints; ++k) {
     const EntryPoint &entry = kEntryPoints[k];
@@ -38,7 +39,8 @@ void *findFunction(const char *name, int version, bool perThread, bool &known) {
   return nullptr;
 }
 
-CUresult procAddress(const char *symbol, void **out, int version, cuuint64_t flags, CUdriverProcAddressQueryResult *status) {
+CUresult procAddress(const char *symbol, void **out, int version, cuuint64_t flags,
+                     CUdriverProcAddressQueryResult *status) {
   if (!symbol || !out ||
       (flags & ~cuuint64_t(CU_GET_PROC_ADDRESS_LEGACY_STREAM | CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM)))
     return CUDA_ERROR_INVALID_VALUE;
@@ -127,7 +129,8 @@ CUresult cuCoredumpSetAttributeGlobal(CUcoredumpSettings attribute, void *value,
 CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *address,
                                 const cuuint64_t *sizes, const cuuint64_t *strides, const cuuint32_t *box,
                                 const cuuint32_t *elementStrides, CUtensorMapInterleave interleave,
-                                CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion, CUtensorMapFloatOOBfill fill) {
+                                CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,
+                                CUtensorMapFloatOOBfill fill) {
   if (!map || !sizes || !box || !elementStrides || (rank > 1 && !strides))
     return CUDA_ERROR_INVALID_VALUE;
   if (!Driver::get().initialised)

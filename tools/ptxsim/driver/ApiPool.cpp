@@ -82,14 +82,15 @@ CUresult pointerAttribute(Driver &driver, void *data, CUpointer_attribute attrib
     give(ours && found->second.pool ? CUmemoryPool(found->second.pool->handle) : nullptr);
     return CUDA_SUCCESS;
   default:
-    throw Failure{CUDA_ERROR_NOT_SUPPORTED,
-                  "pointer attribute " + std::to_string(attribute) + " is not implemented"};
+    throw Failure{CUDA_ERROR_NOT_SUPPORTED, "pointer attribute " + std::to_string(attribute) + " is not implemented"};
   }
 }
 
 } // namespace
 
-CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice device) { return givePool(__func__, pool, device, false); }
+CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice device) {
+  return givePool(__func__, pool, device, false);
+}
 CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice device) { return givePool(__func__, pool, device, true); }
 
 CUresult cuDeviceSetMemPool(CUdevice device, CUmemoryPool pool) {
@@ -98,6 +99,22 @@ CUresult cuDeviceSetMemPool(CUdevice device, CUmemoryPool pool) {
     driver.currentPool = find(driver, pool);
     return CUDA_SUCCESS;
   });
+}
+
+CUresult cuMemGetDefaultMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
+  if (!location || location->type != CU_MEM_LOCATION_TYPE_DEVICE || type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    return CUDA_ERROR_INVALID_VALUE;
+  return givePool(__func__, pool, location->id, false);
+}
+CUresult cuMemGetMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type) {
+  if (!location || location->type != CU_MEM_LOCATION_TYPE_DEVICE || type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    return CUDA_ERROR_INVALID_VALUE;
+  return givePool(__func__, pool, location->id, true);
+}
+CUresult cuMemSetMemPool(CUmemLocation *location, CUmemAllocationType type, CUmemoryPool pool) {
+  if (!location || location->type != CU_MEM_LOCATION_TYPE_DEVICE || type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    return CUDA_ERROR_INVALID_VALUE;
+  return cuDeviceSetMemPool(location->id, pool);
 }
 
 CUresult cuMemPoolCreate(CUmemoryPool *out, const CUmemPoolProps *properties) {

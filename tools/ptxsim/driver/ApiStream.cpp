@@ -387,3 +387,20 @@ CUresult cuCtxWaitEvent(CUcontext handle, CUevent event) {
     return CUDA_SUCCESS;
   });
 }
+
+// The first versions of these took the same arguments.
+CUresult cuStreamWriteValue32(CUstream stream, CUdeviceptr address, cuuint32_t value, unsigned flags) {
+  return cuStreamWriteValue32_v2(stream, address, value, flags);
+}
+CUresult cuStreamWriteValue64(CUstream stream, CUdeviceptr address, cuuint64_t value, unsigned flags) {
+  return cuStreamWriteValue64_v2(stream, address, value, flags);
+}
+CUresult cuStreamWaitValue32(CUstream stream, CUdeviceptr address, cuuint32_t value, unsigned flags) {
+  return cuStreamWaitValue32_v2(stream, address, value, flags);
+}
+CUresult cuStreamWaitValue64(CUstream stream, CUdeviceptr address, cuuint64_t value, unsigned flags) {
+  return cuStreamWaitValue64_v2(stream, address, value, flags);
+}
+CUresult cuStreamBatchMemOp(CUstream stream, unsigned count, CUstreamBatchMemOpParams *list, unsigned flags) {
+  return cuStreamBatchMemOp_v2(stream, count, list, flags);
+}

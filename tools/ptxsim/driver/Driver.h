@@ -85,7 +85,6 @@ struct HostRange {
 struct DriverAllocation {
   CUmemorytype type = CU_MEMORYTYPE_DEVICE;
   bool managed = false;
-  bool reservation = false; ///< of cuMemAddressReserve
   bool freePending = false; ///< cuMemFreeAsync was called, the work has not run yet
   std::shared_ptr<MemoryPool> pool;
   std::weak_ptr<Context> context;

@@ -46,8 +46,8 @@ Work memsetWork(Driver &driver, const CUDA_MEMSET_NODE_PARAMS *fill) {
   require(fill->height == 1 || (fill->pitch >= fill->width * fill->elementSize && fill->pitch % fill->elementSize == 0),
           CUDA_ERROR_INVALID_VALUE, "a row is longer than the pitch");
   for (size_t y = 0; y < fill->height; ++y)
-    require(isDeviceRange(driver, fill->dst + y * fill->pitch, fill->width * fill->elementSize), CUDA_ERROR_INVALID_VALUE,
-            "the bytes to fill are not device memory");
+    require(isDeviceRange(driver, fill->dst + y * fill->pitch, fill->width * fill->elementSize),
+            CUDA_ERROR_INVALID_VALUE, "the bytes to fill are not device memory");
   return MemsetWork{fill->dst, fill->pitch, fill->width, fill->height, fill->value, fill->elementSize};
 }
 
