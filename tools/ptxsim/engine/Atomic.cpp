@@ -141,15 +141,29 @@ uint64_t updateElement(const Location &where, unsigned offset, const AtomicPaylo
 using Wide = unsigned __int128;
 Wide wide(const uint64_t *slots) { return Wide(slots[1]) << 64 | slots[0]; }
 
+/// Compares and swaps 16 bytes; returns what was there.
+Wide compareAndSwap(Wide *word, Wide expected, Wide wanted) {
 #ifdef __x86_64__
-__attribute__((target("cx16")))
+  // By hand: without -mcx16 the compiler calls a library that takes a lock.
+  uint64_t low = uint64_t(expected), high = uint64_t(expected >> 64);
+  asm volatile("lock cmpxchg16b %0"
+               : "+m"(*word), "+a"(low), "+d"(high)
+               : "b"(uint64_t(wanted)), "c"(uint64_t(wanted >> 64))
+               : "memory", "cc");
+  return Wide(high) << 64 | low;
+#else
+  return __sync_val_compare_and_swap(word, expected, wanted);
 #endif
+}
+
 Wide updateWide(uint8_t *at, bool compare, Wide b, Wide c) {
   Wide *word = reinterpret_cast<Wide *>(at);
-  Wide old = compare ? b : *word;
+  if (compare)
+    return compareAndSwap(word, b, c);
+  Wide old = 0; // a wrong guess fails and tells what is there
   for (;;) {
-    Wide seen = __sync_val_compare_and_swap(word, old, compare ? c : b);
-    if (compare || seen == old)
+    Wide seen = compareAndSwap(word, old, b);
+    if (seen == old)
       return seen;
     old = seen;
   }

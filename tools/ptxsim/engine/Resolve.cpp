@@ -112,7 +112,7 @@ Location global(const Request &request) {
     bool small = !freed && request.address < (1ull << 32) && request.address >= kSharedStart &&
                  (request.address & kSharedOffsetMask) < thread.sharedEnd;
     if (small)
-      reason += "; it would be a shared address";
+      reason = "a shared address, or a null pointer with an offset, but the instruction takes a generic or global one";
     request.fail(freed ? Check::Lifetime : small ? Check::Space : Check::Bounds,
                  "address " + hex(request.address) + ": " + reason);
   }

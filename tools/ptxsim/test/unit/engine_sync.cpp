@@ -1,0 +1,381 @@
+// Tests barriers, exchanges within a warp, clusters, and the reports of hangs.
+#include "EngineWorld.h"
+
+using namespace ptxsim;
+using namespace ptxsim::test;
+
+namespace {
+
+/// A kernel with one output buffer of 32-bit words, one for each thread: `body` leaves the value in %r0.
+std::string perThread(const std::string &body, const std::string &declarations = "") {
+  return declarations + R"(
+.visible .entry k(.param .u64 out) {
+  .reg .b32 %r<30>; .reg .b64 %d<10>; .reg .pred %p<10>;
+  ld.param.u64 %d0, [out];
+  mov.u32 %r1, %tid.x; mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mov.u32 %r4, %laneid;
+  mad.lo.u32 %r5, %r2, %r3, %r1;
+  mul.wide.u32 %d1, %r5, 4;
+  add.u64 %d0, %d0, %d1;
+)" + body + R"(
+  st.global.u32 [%d0], %r0;
+  ret;
+})";
+}
+
+/// Runs it in the fixed schedule and some random ones; returns the last run's words.
+std::vector<uint32_t> results(const std::string &body, LaunchConfig config, const char *target = "sm_80",
+                              const std::string &declarations = "") {
+  EngineWorld world(perThread(body, declarations), target);
+  uint32_t count = config.grid[0] * config.block[0];
+  std::vector<uint32_t> first;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    uint64_t out = world.buffer<uint32_t>(count, ~0u);
+    LaunchResult result = world.run("k", config, {out}, seed ? randomly(seed) : Options());
+    EXPECT_TRUE(result.clean()) << text(result);
+    std::vector<uint32_t> words(world.at<uint32_t>(out), world.at<uint32_t>(out) + count);
+    if (seed)
+      EXPECT_EQ(words, first) << "seed " << seed;
+    first = words;
+  }
+  return first;
+}
+
+LaunchResult launch(const std::string &body, LaunchConfig config, const char *target = "sm_80",
+                    const std::string &declarations = "", Options options = {}) {
+  EngineWorld world(perThread(body, declarations), target);
+  uint64_t out = world.buffer<uint32_t>(config.grid[0] * config.block[0]);
+  return world.run("k", config, {out}, options);
+}
+
+const char *const kShared = ".shared .align 16 .b32 words[1024];\n";
+
+TEST(Barrier, OrdersSharedMemory) {
+  // Each thread reads what its mirror image wrote.
+  auto words = results(R"(
+  shl.b32 %r6, %r1, 2; mov.u32 %r7, words; add.u32 %r6, %r6, %r7;
+  st.shared.u32 [%r6], %r1;
+  bar.sync 0;
+  sub.u32 %r8, %r3, %r1; sub.u32 %r8, %r8, 1; shl.b32 %r8, %r8, 2; add.u32 %r8, %r8, %r7;
+  ld.shared.u32 %r0, [%r8];)",
+                       shape(3, 80), "sm_80", kShared);
+  for (uint32_t i = 0; i < 240; ++i)
+    ASSERT_EQ(words[i], 79 - i % 80);
+}
+
+TEST(Barrier, ExitedThreadsAreNotWaitedFor) {
+  auto words = results(R"(
+  mov.u32 %r0, 5;
+  st.global.u32 [%d0], %r0;
+  setp.ge.u32 %p1, %r1, 40;
+  @%p1 exit;
+  bar.sync 0;
+  mov.u32 %r0, 6;)",
+                       shape(1, 96));
+  for (uint32_t i = 0; i < 96; ++i)
+    ASSERT_EQ(words[i], i < 40 ? 6u : 5u);
+}
+
+TEST(Barrier, ProducersArriveConsumersWait) {
+  // Warp 0 produces for warp 1 through barriers 1 and 2, three times.
+  auto words = results(R"(
+  mov.u32 %r0, 0; mov.u32 %r9, 0; mov.u32 %r7, words;
+  shl.b32 %r10, %r4, 2; add.u32 %r7, %r7, %r10;
+  setp.ge.u32 %p1, %r1, 32;
+  @%p1 bra CONSUME;
+PRODUCE:
+  add.u32 %r10, %r9, %r4;
+  st.shared.u32 [%r7], %r10;
+  bar.arrive 1, 64;
+  bar.sync 2, 64;
+  add.u32 %r9, %r9, 100;
+  setp.lt.u32 %p2, %r9, 300;
+  @%p2 bra PRODUCE;
+  bra DONE;
+CONSUME:
+  bar.sync 1, 64;
+  ld.shared.u32 %r10, [%r7];
+  add.u32 %r0, %r0, %r10;
+  bar.arrive 2, 64;
+  add.u32 %r9, %r9, 100;
+  setp.lt.u32 %p2, %r9, 300;
+  @%p2 bra CONSUME;
+DONE:)",
+                       shape(1, 64), "sm_80", kShared);
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    ASSERT_EQ(words[32 + lane], 300 + 3 * lane);
+}
+
+TEST(Barrier, Reductions) {
+  auto words = results(R"(
+  setp.lt.u32 %p1, %r1, 45;
+  bar.red.popc.u32 %r6, 0, %p1;
+  bar.red.and.pred %p2, 1, 64, %p1;
+  bar.red.or.pred %p3, 0, %p1;
+  bar.red.and.pred %p4, 0, !%p1;
+  selp.u32 %r7, 100, 0, %p2; selp.u32 %r8, 1000, 0, %p3; selp.u32 %r9, 10000, 0, %p4;
+  add.u32 %r0, %r6, %r7; add.u32 %r0, %r0, %r8; add.u32 %r0, %r0, %r9;)",
+                       shape(1, 64));
+  for (uint32_t word : words)
+    ASSERT_EQ(word, 1045u);
+}
+
+TEST(Barrier, Misuse) {
+  EXPECT_STOPPED(launch("mov.u32 %r0, 16; bar.sync %r0;", shape(1, 32)), Check::Barrier, "expected 0 to 15");
+  EXPECT_STOPPED(launch("mov.u32 %r0, 33; bar.sync 1, %r0;", shape(1, 64)), Check::Barrier, "multiple of 32");
+  EXPECT_STOPPED(launch("bar.arrive 1, 64; bar.arrive 1, 64;", shape(1, 32 * 2)), Check::Barrier, "arrived already");
+  EXPECT_STOPPED(launch(R"(
+  setp.lt.u32 %p1, %r1, 32; mov.u32 %r0, 64; @%p1 mov.u32 %r0, 96;
+  bar.sync 3, %r0;)",
+                        shape(1, 96)),
+                 Check::Barrier, "but others have arrived with count");
+  EXPECT_STOPPED(launch(R"(
+  and.b32 %r0, %r1, 1; setp.eq.u32 %p1, %r0, 0;
+  @%p1 bra EVEN;
+  bar.sync 0;
+  bra JOIN;
+EVEN:
+  bar.sync 0;
+JOIN:)",
+                        shape(1, 64)),
+                 Check::Divergence, "lanes of one warp arrive by different instructions");
+}
+
+TEST(Barrier, UnalignedFormMayDiverge) {
+  auto words = results(R"(
+  and.b32 %r0, %r1, 1; setp.eq.u32 %p1, %r0, 0;
+  @%p1 bra EVEN;
+  barrier.sync 0;
+  bra JOIN;
+EVEN:
+  barrier.sync 0;
+JOIN:
+  mov.u32 %r0, 3;)",
+                       shape(1, 64));
+  EXPECT_EQ(words, std::vector<uint32_t>(64, 3));
+}
+
+TEST(Warp, ShuffleModes) {
+  struct Case {
+    const char *mode;
+    uint32_t b, c;
+    int (*source)(int lane); // -1: out of range
+  };
+  const Case cases[] = {
+      {"up", 3, 0, [](int lane) { return lane >= 3 ? lane - 3 : -1; }},
+      {"down", 5, 31, [](int lane) { return lane + 5 <= 31 ? lane + 5 : -1; }},
+      {"bfly", 6, 31, [](int lane) { return lane ^ 6; }},
+      {"idx", 9, 31, [](int) { return 9; }},
+      // Segments of eight lanes: the mask in bits 8 to 12 keeps the lane's upper bits.
+      {"down", 3, 0x1807 | 0x1f, [](int lane) { return lane % 8 + 3 <= 7 ? lane + 3 : -1; }},
+      {"up", 2, 0x1800, [](int lane) { return lane % 8 >= 2 ? lane - 2 : -1; }},
+      {"idx", 11, 0x181f, [](int lane) { return lane / 8 * 8 + 3; }},
+      {"bfly", 4, 0x1803, [](int lane) { return (lane ^ 4) % 8 <= 3 ? lane ^ 4 : -1; }},
+  };
+  for (const Case &test : cases) {
+    auto words = results("mad.lo.u32 %r6, %r4, 7, 1000; shfl.sync." + std::string(test.mode) + ".b32 %r7|%p1, %r6, " +
+                             std::to_string(test.b) + ", " + std::to_string(test.c) +
+                             ", -1; selp.u32 %r8, 1, 0, %p1; shl.b32 %r8, %r8, 16; or.b32 %r0, %r7, %r8;",
+                         shape(1, 32));
+    for (int lane = 0; lane < 32; ++lane) {
+      int source = test.source(lane);
+      uint32_t expected = source < 0 ? 1000 + 7 * lane : (1000 + 7 * source) | 1 << 16;
+      ASSERT_EQ(words[lane], expected) << test.mode << " lane " << lane;
+    }
+  }
+}
+
+TEST(Warp, SubsetsMeetSeparately) {
+  // Even and odd lanes vote and reduce among themselves, by different instructions.
+  auto words = results(R"(
+  and.b32 %r6, %r4, 1; setp.eq.u32 %p1, %r6, 0; setp.lt.u32 %p2, %r4, 10;
+  @%p1 bra EVEN;
+  redux.sync.add.u32 %r0, %r4, 0xaaaaaaaa;
+  bra JOIN;
+EVEN:
+  vote.sync.ballot.b32 %r0, %p2, 0x55555555;
+JOIN:
+  bar.warp.sync -1;)",
+                       shape(1, 32));
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    ASSERT_EQ(words[lane], lane % 2 ? 256u : 0x155u);
+}
+
+TEST(Warp, VoteMatchReduxElect) {
+  auto words = results(R"(
+  setp.lt.u32 %p1, %r4, 32; setp.gt.u32 %p2, %r4, 40; setp.eq.u32 %p3, %r4, 4;
+  vote.sync.all.pred %p4, %p1, -1;
+  vote.sync.any.pred %p5, %p2, -1;
+  vote.sync.uni.pred %p6, %p2, -1;
+  vote.sync.uni.pred %p7, %p3, -1;
+  selp.u32 %r0, 1, 0, %p4; @%p5 add.u32 %r0, %r0, 2; @%p6 add.u32 %r0, %r0, 4; @%p7 add.u32 %r0, %r0, 8;
+  shr.u32 %r6, %r4, 3;
+  match.any.sync.b32 %r7, %r6, -1;
+  popc.b32 %r7, %r7; shl.b32 %r7, %r7, 8; add.u32 %r0, %r0, %r7;
+  match.all.sync.b32 %r8|%p8, %r6, -1;
+  @%p8 add.u32 %r0, %r0, 16; add.u32 %r0, %r0, %r8;
+  sub.s32 %r9, %r4, 16;
+  redux.sync.min.s32 %r10, %r9, -1; redux.sync.max.u32 %r11, %r9, -1; redux.sync.xor.b32 %r12, %r4, -1;
+  setp.eq.s32 %p9, %r10, -16; @%p9 add.u32 %r0, %r0, 65536;
+  setp.eq.u32 %p9, %r11, -1; @%p9 add.u32 %r0, %r0, 131072;
+  setp.eq.u32 %p9, %r12, 0; @%p9 add.u32 %r0, %r0, 262144;)",
+                       shape(1, 32));
+  EXPECT_EQ(words, std::vector<uint32_t>(32, 1 + 4 + (8 << 8) + 65536 + 131072 + 262144));
+  words = results(R"(
+  mov.u32 %r0, 1; setp.lt.u32 %p2, %r4, 5; @%p2 bra JOIN;
+  elect.sync %r6|%p1, 0xffffffe0; selp.u32 %r0, 100, 0, %p1; add.u32 %r0, %r0, %r6;
+JOIN:)",
+                  shape(1, 32), "sm_90a");
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    ASSERT_EQ(words[lane], lane < 5 ? 1u : lane == 5 ? 105u : 5u);
+}
+
+TEST(Warp, MaskMisuse) {
+  EXPECT_STOPPED(launch("shfl.sync.idx.b32 %r0, %r4, 0, 31, 0xfffffffe;", shape(1, 32)), Check::Divergence,
+                 "does not name the executing lane 0");
+  EXPECT_STOPPED(launch(R"(
+  setp.lt.u32 %p1, %r4, 16; mov.u32 %r6, -1; @%p1 mov.u32 %r6, 0xffff;
+  setp.eq.u32 %p2, %r4, 0; @%p2 mov.u32 %r6, -1;
+  bar.warp.sync %r6;)",
+                        shape(1, 32)),
+                 Check::Divergence, "they wait for each other");
+  EXPECT_STOPPED(launch(R"(
+  setp.lt.u32 %p1, %r4, 16;
+  @%p1 bra OTHER;
+  bar.warp.sync -1;
+  bra JOIN;
+OTHER:
+  shfl.sync.idx.b32 %r0, %r4, 0, 31, -1;
+JOIN:)",
+                        shape(1, 32)),
+                 Check::Divergence, "while others of its member mask");
+}
+
+TEST(Warp, ExitedAndAbsentLanesAreNotWaitedFor) {
+  auto words = results(R"(
+  mov.u32 %r0, 77; st.global.u32 [%d0], %r0;
+  setp.ge.u32 %p1, %r1, 10;
+  @%p1 exit;
+  redux.sync.add.u32 %r0, %r1, -1;)",
+                       shape(1, 20));
+  for (uint32_t i = 0; i < 20; ++i)
+    ASSERT_EQ(words[i], i < 10 ? 45u : 77u);
+}
+
+TEST(Cluster, BarrierAndMappedAddresses) {
+  // Each block reads the word of its right neighbour in the cluster, by a shared and by a generic address.
+  auto words = results(R"(
+  mov.u32 %r6, words; add.u32 %r7, %r2, 50;
+  st.shared.u32 [%r6], %r7;
+  barrier.cluster.arrive.release.aligned;
+  barrier.cluster.wait.acquire.aligned;
+  mov.u32 %r8, %cluster_ctarank; mov.u32 %r9, %cluster_nctarank;
+  add.u32 %r8, %r8, 1; rem.u32 %r8, %r8, %r9;
+  mapa.shared::cluster.u32 %r10, %r6, %r8;
+  ld.shared::cluster.u32 %r11, [%r10];
+  cvt.u64.u32 %d2, %r6; cvta.shared.u64 %d3, %d2;
+  mapa.u64 %d4, %d3, %r8;
+  ld.u32 %r12, [%d4];
+  getctarank.u64 %r13, %d4;
+  barrier.cluster.arrive.aligned;
+  barrier.cluster.wait.aligned;
+  mad.lo.u32 %r0, %r11, 1000, %r12; mad.lo.u32 %r0, %r13, 1000000, %r0;)",
+                       shape(8, 32, 4), "sm_90a", kShared);
+  for (uint32_t block = 0; block < 8; ++block) {
+    uint32_t rank = (block + 1) % 4, neighbour = block / 4 * 4 + rank + 50;
+    ASSERT_EQ(words[block * 32 + 7], rank * 1000000 + neighbour * 1001);
+  }
+}
+
+TEST(Cluster, SharedMemoryOfAnExitedBlock) {
+  EXPECT_STOPPED(launch(R"(
+  mov.u32 %r8, %cluster_ctarank; mov.u32 %r0, 0;
+  setp.eq.u32 %p1, %r8, 1; @%p1 exit;
+  mov.u32 %r9, 0;
+DELAY:
+  add.u32 %r9, %r9, 1; setp.lt.u32 %p2, %r9, 3000; @%p2 bra DELAY;
+  mov.u32 %r6, words; mapa.shared::cluster.u32 %r10, %r6, 1;
+  ld.shared::cluster.u32 %r0, [%r10];)",
+                        shape(2, 32, 2), "sm_90a", kShared),
+                 Check::Lifetime, "that block has exited");
+  EXPECT_STOPPED(launch("mov.u32 %r0, 0; barrier.cluster.wait;", shape(2, 32, 2), "sm_90a"), Check::Barrier,
+                 "has not arrived");
+  EXPECT_STOPPED(launch("mov.u32 %r0, 0; barrier.cluster.arrive; barrier.cluster.arrive;", shape(2, 32, 2), "sm_90a"),
+                 Check::Barrier, "not waited since");
+}
+
+TEST(Deadlock, NamesWhoWaitsWhere) {
+  // Warp 0 waits for a second warp at barrier 1, the others at barrier 0.
+  LaunchResult result = launch(R"(
+  setp.lt.u32 %p1, %r1, 32;
+  @%p1 bra ALONE;
+  bar.sync 0;
+  bra JOIN;
+ALONE:
+  bar.sync 1, 64;
+JOIN:
+  mov.u32 %r0, 0;)",
+                               shape(1, 128));
+  EXPECT_STOPPED(result, Check::Deadlock, "32 threads (0..31) of block (0,0,0) wait for barrier 1");
+  EXPECT_NE(text(result).find("96 threads (32..127) of block (0,0,0) wait for barrier 0"), std::string::npos);
+  EXPECT_NE(text(result).find("test.ptx:"), std::string::npos);
+}
+
+TEST(Deadlock, SpinningForEverIsOne) {
+  const char *body = R"(
+  ld.param.u64 %d2, [out];
+WAIT:
+  ld.volatile.global.u32 %r6, [%d2];
+  setp.eq.u32 %p1, %r6, 0;
+  @%p1 bra WAIT;
+  mov.u32 %r0, 0;)";
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_STOPPED(launch(body, shape(2, 64)), Check::Deadlock, "spin");
+  EXPECT_STOPPED(launch(body, shape(2, 64), "sm_80", "", randomly(3)), Check::Deadlock, "spin");
+  Options options;
+  options.workers = 2;
+  EXPECT_STOPPED(launch(body, shape(4, 64), "sm_80", "", options), Check::Deadlock, "spin");
+  options.checks = CheckSet::memorySafety().with(Check::Deadlock, false);
+  EXPECT_STOPPED(launch(body, shape(2, 64), "sm_80", "", options), Check::Trap, "deadlock");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(Deadlock, LongLoopsAreNone) {
+  // One thread works long while the others spin on its flag; and a loop whose only progress is in memory.
+  auto words = results(R"(
+  mov.u32 %r0, 1; mov.u32 %r9, 0; mov.u32 %r6, words;
+  setp.eq.u32 %p1, %r1, 0;
+  @%p1 st.shared.u32 [%r6], 0;
+  bar.sync 0;
+  @%p1 bra WORK;
+WAIT:
+  ld.volatile.shared.u32 %r7, [%r6];
+  setp.ne.u32 %p2, %r7, 1;
+  @%p2 bra WAIT;
+  bra JOIN;
+WORK:
+  add.u32 %r9, %r9, 1; setp.lt.u32 %p2, %r9, 300000; @%p2 bra WORK;
+  st.volatile.shared.u32 [%r6], 1;
+JOIN:)",
+                       shape(1, 40), "sm_80", kShared);
+  EXPECT_EQ(words, std::vector<uint32_t>(40, 1));
+  words = results(R"(
+  mov.u32 %r0, 2; mov.u32 %r6, words; st.volatile.shared.u32 [%r6], 0;
+COUNT:
+  ld.volatile.shared.u32 %r7, [%r6]; add.u32 %r7, %r7, 1; st.volatile.shared.u32 [%r6], %r7;
+  setp.lt.u32 %p2, %r7, 200000; @%p2 bra COUNT;)",
+                  shape(1, 1), "sm_80", kShared);
+  EXPECT_EQ(words, std::vector<uint32_t>(1, 2));
+}
+
+TEST(Deadlock, WatchingTheClockIsNone) {
+  auto words = results(R"(
+  mov.u64 %d2, %clock64; add.u64 %d2, %d2, 5000000;
+WAIT:
+  mov.u64 %d3, %clock64; setp.lt.u64 %p1, %d3, %d2; @%p1 bra WAIT;
+  nanosleep.u32 100;
+  mov.u32 %r0, 4;)",
+                       shape(1, 1));
+  EXPECT_EQ(words[0], 4u);
+}
+
+} // namespace
