@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Demangle/Demangle.h"
 
 #include <atomic>
 #include <map>
@@ -229,7 +230,7 @@ static std::string sharedVariable(const Grid &grid, uint64_t address) {
       best = variable;
       start = at;
     }
-  return best ? " (" + best->name + " + " + std::to_string(address - start) + ")" : std::string();
+  return best ? " (" + llvm::demangle(best->name) + " + " + std::to_string(address - start) + ")" : std::string();
 }
 
 std::string ptxsim::describe(const Grid &grid, const Location &where) {
