@@ -149,7 +149,7 @@ struct Reporter::Implementation {
 
   /// A fatal finding is kept even when the list is full: it tells why the launch stopped.
   void record(Check check, const Thread *thread, const Site *site, std::string message, std::optional<Actor> other,
-              std::string detail, bool fatal) {
+              std::string detail, bool fatal, std::string agent = {}) {
     const Site *otherSite = other ? other->site : nullptr;
     // Findings of no instruction are told apart by what they say.
     auto key = std::make_tuple(check, site ? static_cast<const void *>(site->instruction) : nullptr,
@@ -173,7 +173,7 @@ struct Reporter::Implementation {
     finding.message = std::move(message);
     finding.actor.site = site;
     if (thread)
-      finding.actor = actorOf(*thread, site);
+      finding.actor = actorOf(*thread, site, std::move(agent));
     finding.other = std::move(other);
     keepText(finding.actor);
     if (finding.other)
@@ -186,9 +186,10 @@ Reporter::Reporter(const Grid &grid) : implementation(new Implementation{grid}) 
 Reporter::~Reporter() = default;
 
 void Reporter::note(Check check, const Thread *thread, const Site *site, std::string message,
-                    std::optional<Actor> other, std::string detail) {
+                    std::optional<Actor> other, std::string detail, std::string agent) {
   if (implementation->grid.options.checks.has(check))
-    implementation->record(check, thread, site, std::move(message), std::move(other), std::move(detail), false);
+    implementation->record(check, thread, site, std::move(message), std::move(other), std::move(detail), false,
+                           std::move(agent));
 }
 
 void Reporter::fail(Check check, Thread &thread, const Site *site, std::string message, std::optional<Actor> other,

@@ -74,9 +74,10 @@ class Reporter {
 public:
   explicit Reporter(const Grid &grid);
   ~Reporter();
-  /// Records a finding; the launch goes on. Does nothing for a check that is switched off.
+  /// Records a finding; the launch goes on. Does nothing for a check that is switched off. `agent`: what worked on the
+  /// thread's behalf, see Actor.
   void note(Check check, const Thread *thread, const Site *site, std::string message, std::optional<Actor> other = {},
-            std::string detail = {});
+            std::string detail = {}, std::string agent = {});
   /// Records it and stops the launch. Does not return. A check that is switched off still stops, without a report of
   /// its own kind, where going on would leave the simulator's own memory.
   [[noreturn]] void fail(Check check, Thread &thread, const Site *site, std::string message,

@@ -66,11 +66,9 @@ void RaceDetector::Implementation::conflict(const AccessRecord &earlier, bool ea
     if (earlier.strength && event.isStrong())
       message += ", and the scope of one of the two does not include the other's thread";
   }
-  if (isAgent(event.record.component)) {
-    // The reporter takes the issuing thread for the actor; what worked on its behalf is told in words.
-    uint32_t index = event.record.component - firstAgent - 1;
-    if (index < agents.size() && !agents[index].description.empty())
-      message += " (here: " + agents[index].description + " the thread)";
-  }
-  grid.reporter->note(check, event.thread, event.site, std::move(message), there);
+  std::string agent;
+  if (uint32_t index = event.record.component - firstAgent - 1;
+      isAgent(event.record.component) && index < agents.size())
+    agent = agents[index].description;
+  grid.reporter->note(check, event.thread, event.site, std::move(message), there, {}, std::move(agent));
 }
