@@ -70,8 +70,9 @@ static constexpr Form forms[] = {
     {"set.(eq|ne|lt|le|gt|ge).(and|or|xor).(bf16).(s16|s32|s64)", "=T0 T1 T1 p", "half", 90},
     {"set.(eq|ne|lt|le|gt|ge|lo|ls|hi|hs).(bf16).(u16|u32|u64)", "=T0 T1 T1", "half", 90},
     {"set.(eq|ne|lt|le|gt|ge|lo|ls|hi|hs).(and|or|xor).(bf16).(u16|u32|u64)", "=T0 T1 T1 p", "half", 90},
-    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(bf16).(f32)", "=T0 T1 T1", "half", 90},
-    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(bf16).(f32)", "=T0 T1 T1 p", "half", 90},
+    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(bf16).(f16|f32)", "=T0 T1 T1", "half", 90},
+    {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(bf16).(f16|f32)",
+     "=T0 T1 T1 p", "half", 90},
     {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(bf16).(f64)", "=T0 T1 T1", "half", 90},
     {"set.(eq|ne|lt|le|gt|ge|equ|neu|ltu|leu|gtu|geu|num|nan).(and|or|xor).(bf16).(f64)", "=T0 T1 T1 p", "half", 90},
 };

@@ -10,7 +10,7 @@ namespace ptxsim::ptx {
 // Vectors are 128 bits wide at most.
 #define TYPE "({.v2|.v4}.(b8|u8|s8|b16|u16|s16|b32|u32|s32|f32)|{.v2}.(b64|u64|s64|f64)|.b128)"
 #define SCALAR ".(b8|u8|s8|b16|u16|s16|b32|u32|s32|f32|b64|u64|s64|f64|b128)"
-#define EVICT "{.L1::evict_normal|.L1::evict_unchanged|.L1::evict_first|.L1::evict_last|.L1::no_allocate}"
+#define EVICT ".L1::evict_normal|.L1::evict_unchanged|.L1::evict_first|.L1::evict_last|.L1::no_allocate"
 #define PREFETCH "{.L2::64B|.L2::128B|.L2::256B}"
 #define HINT ".L2::cache_hint"
 
@@ -19,35 +19,29 @@ static constexpr Form forms[] = {
     // Section 9.7.9.8: ld. Eviction priorities, prefetches and cache hints are for global memory and generic addresses.
     {"ld{.weak}" CONST_SPACE "{.ca|.cg|.cs|.lu|.cv}" TYPE, "=~{T0*v} [T0]", "memory", 80},
     {"ld.(relaxed|acquire)" SCOPE STRONG_SPACE TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld.volatile" CONST_SPACE TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld{.weak}{.global}" EVICT PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld{.weak}{.global}{.ca|.cg|.cs|.lu|.cv}" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld.(relaxed|acquire)" SCOPE "{.global}" EVICT PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld.global{.ca|.cg|.cs}.nc" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld.global.nc" EVICT PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
-    {"ld{.weak}{.global}" EVICT HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
-    {"ld{.weak}{.global}{.ca|.cg|.cs|.lu|.cv}" HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
-    {"ld.(relaxed|acquire)" SCOPE "{.global}" EVICT HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
-    {"ld.global{.ca|.cg|.cs}.nc" HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
-    {"ld.global.nc" EVICT HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
+    {"ld.volatile" STRONG_SPACE TYPE, "=~{T0*v} [T0]", "memory", 80},
+    {"ld{.weak}{.global}{.ca|.cg|.cs|.lu|.cv|" EVICT "}" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
+    {"ld.(relaxed|acquire)" SCOPE "{.global}{" EVICT "}" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
+    {"ld.global.nc{.ca|.cg|.cs|" EVICT "}" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
+    {"ld{.weak}{.global}{.ca|.cg|.cs|.lu|.cv|" EVICT "}" HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
+    {"ld.(relaxed|acquire)" SCOPE "{.global}{" EVICT "}" HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
+    {"ld.global.nc{.ca|.cg|.cs|" EVICT "}" HINT PREFETCH TYPE, "=~{T0*v} [T0] b64", "memory", 80},
     {"ld.volatile{.global}" PREFETCH TYPE, "=~{T0*v} [T0]", "memory", 80},
     {"ld.mmio.relaxed.sys{.global}" SCALAR, "=~T0 [T0]", "memory", 80},
     {"ldu{.global}" TYPE, "=~{T0*v} [T0]", "memory", 80},
     // Section 9.7.9.11: st.
     {"st{.weak}" STORE_SPACE "{.wb|.cg|.cs|.wt}" TYPE, "[T0] ~{T0*v}", "memory", 80},
     {"st.(relaxed|release)" SCOPE STRONG_SPACE TYPE, "[T0] ~{T0*v}", "memory", 80},
-    {"st.volatile" STORE_SPACE TYPE, "[T0] ~{T0*v}", "memory", 80},
-    {"st{.weak}{.global}" EVICT TYPE, "[T0] ~{T0*v}", "memory", 80},
-    {"st{.weak}{.global}{.wb|.cg|.cs|.wt}" TYPE, "[T0] ~{T0*v}", "memory", 80},
-    {"st.(relaxed|release)" SCOPE "{.global}" EVICT TYPE, "[T0] ~{T0*v}", "memory", 80},
-    {"st{.weak}{.global}" EVICT HINT TYPE, "[T0] ~{T0*v} b64", "memory", 80},
-    {"st{.weak}{.global}{.wb|.cg|.cs|.wt}" HINT TYPE, "[T0] ~{T0*v} b64", "memory", 80},
-    {"st.(relaxed|release)" SCOPE "{.global}" EVICT HINT TYPE, "[T0] ~{T0*v} b64", "memory", 80},
+    {"st.volatile" STRONG_SPACE TYPE, "[T0] ~{T0*v}", "memory", 80},
+    {"st{.weak}{.global}{.wb|.cg|.cs|.wt|" EVICT "}" TYPE, "[T0] ~{T0*v}", "memory", 80},
+    {"st.(relaxed|release)" SCOPE "{.global}{" EVICT "}" TYPE, "[T0] ~{T0*v}", "memory", 80},
+    {"st{.weak}{.global}{.wb|.cg|.cs|.wt|" EVICT "}" HINT TYPE, "[T0] ~{T0*v} b64", "memory", 80},
+    {"st.(relaxed|release)" SCOPE "{.global}{" EVICT "}" HINT TYPE, "[T0] ~{T0*v} b64", "memory", 80},
     {"st.volatile{.global}" TYPE, "[T0] ~{T0*v}", "memory", 80},
     {"st.mmio.relaxed.sys{.global}" SCALAR, "[T0] ~T0", "memory", 80},
     // Prefetches and cache policies: they change no value.
     {"prefetch{.global|.local}.(L1|L2)", "[]", "memory", 80},
-    {"prefetch.global.(L2::evict_last|L2::evict_normal)", "[]", "memory", 80},
+    {"prefetch{.global}.(L2::evict_last|L2::evict_normal)", "[]", "memory", 80},
     {"prefetchu.L1", "[]", "memory", 80},
     {"prefetch{.const|.param}.tensormap", "[]", "memory", 90},
     {"applypriority{.global}.L2::evict_normal", "[] imm", "memory", 80},
