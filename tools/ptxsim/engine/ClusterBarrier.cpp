@@ -1,4 +1,5 @@
 // barrier.cluster (PTX ISA 9.0, section 9.7.13.3): every thread of the cluster arrives, and later waits for the others.
+#include "check/ThreadClock.h"
 #include "engine/Launch.h"
 
 namespace ptxsim {
@@ -34,8 +35,13 @@ void runArrive(Thread *thread, const Site *site, const uint64_t *, uint64_t *) {
                                  "each arrive needs its barrier.cluster.wait");
   self.mustWait = true;
   self.arrived = barrier.phase;
-  if (thread->grid->races && !site->instruction->has("relaxed"))
-    thread->grid->races->release(*thread, barrier.gathering);
+  if (RaceDetector *races = thread->grid->races) {
+    // A relaxed arrival publishes what a fence published before it, such as fence.mbarrier_init.
+    if (!site->instruction->has("relaxed"))
+      races->release(*thread, barrier.gathering);
+    else if (thread->clock->fences)
+      races->merge(barrier.gathering, thread->clock->fences->released[unsigned(Scope::Cluster)]);
+  }
   if (++barrier.liveArrived == barrier.live)
     complete(barrier, thread->grid->races);
 }

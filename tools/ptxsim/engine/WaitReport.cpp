@@ -25,9 +25,11 @@ std::string describeRanges(llvm::ArrayRef<uint32_t> sorted) {
 }
 
 static std::string reason(const Thread &thread) {
-  const std::string missing = thread.state == Thread::State::Blocked ? describeMbarrierWait(thread) : "";
-  if (thread.state != Thread::State::Blocked || (thread.timed && thread.timedOut && missing.empty()))
-    return thread.site ? "spin near " + format(*thread.site) : "spin";
+  const bool blocked = thread.state == Thread::State::Blocked;
+  const std::string missing = blocked || thread.timedOut ? describeMbarrierWait(thread) : "";
+  if (!blocked || (thread.timed && thread.timedOut && missing.empty()))
+    return (thread.site ? "spin near " + format(*thread.site) : "spin") +
+           (missing.empty() ? "" : "; the last wait timed out: " + missing);
   const Wait &wait = thread.wait;
   std::string what = wait.what ? wait.what : "";
   if (what.find('%') != std::string::npos) {

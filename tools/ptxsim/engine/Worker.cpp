@@ -109,8 +109,10 @@ bool Scheduler::Implementation::advance() {
     reportDeadlock();
     return false;
   }
-  if (moved) {
+  if (started)
     stuckRounds = 0;
+  if (moved) {
+    // A wait that timed out is no progress by itself: its loop may only try again. Memory that has changed tells.
     if (markedStuck)
       markedStuck = false, launch->stuckWorkers.fetch_sub(1);
   }
