@@ -208,7 +208,8 @@ void FunctionEmitter::emitBfi(const Instruction &i) {
   Bits a = read(op(i, 1), type), c = read(op(i, 2), type);
   Value *start = b.CreateAnd(get(op(i, 3), Type::U32), b.getInt32(255));
   Value *length = b.CreateAnd(get(op(i, 4), Type::U32), b.getInt32(255));
-  Value *ones = b.CreateNot(shiftClamped(llvm::Constant::getAllOnesValue(intType(width)), length, llvm::Instruction::Shl));
+  Value *ones =
+      b.CreateNot(shiftClamped(llvm::Constant::getAllOnesValue(intType(width)), length, llvm::Instruction::Shl));
   Value *mask = shiftClamped(ones, start, llvm::Instruction::Shl);
   auto insert = [&](Value *field, Value *into) {
     return b.CreateOr(b.CreateAnd(shiftClamped(field, start, llvm::Instruction::Shl), mask),
@@ -265,7 +266,8 @@ void FunctionEmitter::emitBmsk(const Instruction &i) {
     start = b.CreateAnd(start, b.getInt32(31));
     length = b.CreateAnd(length, b.getInt32(31));
   }
-  Value *ones = b.CreateNot(shiftClamped(llvm::Constant::getAllOnesValue(b.getInt32Ty()), length, llvm::Instruction::Shl));
+  Value *ones =
+      b.CreateNot(shiftClamped(llvm::Constant::getAllOnesValue(b.getInt32Ty()), length, llvm::Instruction::Shl));
   put(op(i, 0), shiftClamped(ones, start, llvm::Instruction::Shl));
 }
 

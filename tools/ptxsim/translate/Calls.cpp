@@ -160,7 +160,9 @@ void FunctionEmitter::callIndirect(const Instruction &i, const CallParts &parts)
       true);
   llvm::Type *address = b.getPtrTy();
   auto *type = llvm::FunctionType::get(b.getVoidTy(), {address, address, address}, false);
-  passAndReceive(i, *parts.prototype, parts, [&](Value *in, Value *out) { b.CreateCall(type, code, {thread, in, out}); });
+  passAndReceive(i, *parts.prototype, parts, [&](Value *in, Value *out) {
+    b.CreateCall(type, code, {thread, in, out});
+  });
 }
 
 /// A function that the system provides: a handler whose sources are the arguments, a slot each.

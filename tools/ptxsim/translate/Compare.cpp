@@ -197,8 +197,8 @@ void FunctionEmitter::emitSlct(const Instruction &i) {
 void FunctionEmitter::emitTestp(const Instruction &i) {
   Type type = i.lastType();
   unsigned width = ptx::bitWidth(type), fraction = width == 32 ? 23 : 52;
-  Value *magnitude = b.CreateAnd(get(op(i, 1), type),
-                                 llvm::ConstantInt::get(b.getContext(), llvm::APInt::getSignedMaxValue(width)));
+  Value *magnitude =
+      b.CreateAnd(get(op(i, 1), type), llvm::ConstantInt::get(b.getContext(), llvm::APInt::getSignedMaxValue(width)));
   uint64_t infinity = width == 32 ? 0x7f800000u : 0x7ff0000000000000u;
   Value *inf = constant(width, infinity), *least = constant(width, uint64_t(1) << fraction);
   Value *result;

@@ -36,8 +36,8 @@ void FunctionEmitter::convertIntegers(const Instruction &i, Type to, Type from) 
   unsigned width = std::max(toWidth, fromWidth) + 1;
   Value *wide = fromSigned ? b.CreateSExt(a.value, intType(width)) : b.CreateZExt(a.value, intType(width));
   llvm::APInt low = toSigned ? llvm::APInt::getSignedMinValue(toWidth).sext(width) : llvm::APInt(width, 0);
-  llvm::APInt high = toSigned ? llvm::APInt::getSignedMaxValue(toWidth).sext(width)
-                              : llvm::APInt::getMaxValue(toWidth).zext(width);
+  llvm::APInt high =
+      toSigned ? llvm::APInt::getSignedMaxValue(toWidth).sext(width) : llvm::APInt::getMaxValue(toWidth).zext(width);
   wide = b.CreateBinaryIntrinsic(Intrinsic::smax, wide, llvm::ConstantInt::get(b.getContext(), low));
   wide = b.CreateBinaryIntrinsic(Intrinsic::smin, wide, llvm::ConstantInt::get(b.getContext(), high));
   write(op(i, 0), {b.CreateTrunc(wide, intType(toWidth)), allOrNothing(a.shadow, toWidth)}, toSigned);
@@ -89,8 +89,8 @@ void FunctionEmitter::convertFromInteger(const Instruction &i, Type to, Type fro
     if (to == Type::F64)
       result = callPure(runtime::integerToFloat64, {wide, how[0], how[2]});
     else
-      result = b.CreateTrunc(callPure(runtime::integerToFloat, {wide, how[0], how[1], how[2]}),
-                             intType(ptx::bitWidth(to)));
+      result =
+          b.CreateTrunc(callPure(runtime::integerToFloat, {wide, how[0], how[1], how[2]}), intType(ptx::bitWidth(to)));
   }
   put(op(i, 0), i.has("sat") ? saturate(result, to) : result);
 }
@@ -114,9 +114,9 @@ Value *FunctionEmitter::convertOne(const Instruction &i, Value *pattern, Type to
     else if (to == Type::TF32 && mode == Rounding::NearestAway && !satFinite)
       result = roundTf32Away(b.CreateBitCast(single, b.getInt32Ty()));
     else
-      result = b.CreateTrunc(callPure(runtime::encodeSingle, {b.CreateBitCast(single, b.getInt32Ty()), how[0], how[1],
-                                                              how[2]}),
-                             intType(width));
+      result = b.CreateTrunc(
+          callPure(runtime::encodeSingle, {b.CreateBitCast(single, b.getInt32Ty()), how[0], how[1], how[2]}),
+          intType(width));
   }
   if (!i.has("relu"))
     return result;
@@ -167,10 +167,10 @@ void FunctionEmitter::convertPacked(const Instruction &i, Type to, Type from) {
     auto part = [&](Value *v) { return two ? v : b.CreateTrunc(b.CreateLShr(v, fromWidth * k), intType(fromWidth)); };
     Value *value = part(source.value), *converted;
     if (fromWidth == 8) // to f16, exact
-      converted = b.CreateTrunc(callPure(runtime::convertSmall, {b.CreateZExt(value, b.getInt32Ty()),
-                                                                 b.getInt32(uint32_t(fromLane)),
-                                                                 b.getInt32(uint32_t(toLane))}),
-                                intType(toWidth));
+      converted =
+          b.CreateTrunc(callPure(runtime::convertSmall, {b.CreateZExt(value, b.getInt32Ty()),
+                                                         b.getInt32(uint32_t(fromLane)), b.getInt32(uint32_t(toLane))}),
+                        intType(toWidth));
     else
       converted = convertOne(i, value, toLane, fromLane);
     if (fromWidth == 8 && i.has("relu")) {

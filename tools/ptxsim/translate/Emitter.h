@@ -74,6 +74,7 @@ private:
   uint64_t localBytes(const ptx::Function &kernel);
 
   llvm::DenseMap<const ptx::Function *, llvm::Function *> functions;
+  llvm::DenseMap<const ptx::Function *, std::string> names; ///< of the code; the module is gone when they are looked up
   llvm::DenseMap<const ptx::Function *, uint32_t> indices, frames;
   llvm::DenseMap<const ptx::Function *, std::vector<const ptx::Function *>> calls;
   std::map<std::string, uint32_t> indexByName;
@@ -117,6 +118,7 @@ private:
   void receiveParameters();
   void storeRegisterResults();
   const Site *functionSite();
+  void countRun(uint32_t first);
   void emitInstruction(const Instruction &instruction);
   void startBlock(llvm::BasicBlock *block);
   void returnFrom();
@@ -131,7 +133,7 @@ private:
   void write(const Operand &operand, Bits bits, bool signExtend = false);
   unsigned widthOf(const Operand &operand) const; ///< of a register; 0 for others
   unsigned widthOf(uint32_t reg) const { return ptx::bitWidth(function.registers[reg].type); }
-  Bits addressOf(const Operand &operand);         ///< of a symbol or a function
+  Bits addressOf(const Operand &operand); ///< of a symbol or a function
   Bits special(const Operand &operand);
   uint64_t immediate(const Operand &operand, unsigned width, Type type) const;
   /// Reads a value and remembers its shadow for put().
@@ -144,10 +146,10 @@ private:
 
   // --- Shadow.cpp ---
   Value *orShadows(Value *a, Value *b);
-  Value *resize(Value *shadow, unsigned width);           ///< zero-extends or truncates; keeps null
-  Value *allOrNothing(Value *shadow, unsigned width);     ///< all bits set if any is
-  Value *smearUp(Value *shadow);                          ///< all bits from the lowest set one upward
-  Value *gotShadow(unsigned width, unsigned laneWidth);   ///< of all that was got
+  Value *resize(Value *shadow, unsigned width);         ///< zero-extends or truncates; keeps null
+  Value *allOrNothing(Value *shadow, unsigned width);   ///< all bits set if any is
+  Value *smearUp(Value *shadow);                        ///< all bits from the lowest set one upward
+  Value *gotShadow(unsigned width, unsigned laneWidth); ///< of all that was got
   Bits select(Bits condition, Bits a, Bits b);
   Bits bitAnd(Bits a, Bits b);
   Bits bitOr(Bits a, Bits b);
@@ -297,7 +299,7 @@ private:
   bool touchesBank(const Instruction &) const;
 
   // --- MatrixBatches.cpp ---
-  bool joinBatch(const Instruction &);     ///< an mma.sync that waits for its neighbours
+  bool joinBatch(const Instruction &); ///< an mma.sync that waits for its neighbours
   bool mayPassBatch(const Instruction &) const;
   void flushBatch();
   int32_t batchSource(const Operand &operand, Type type);
@@ -344,7 +346,7 @@ private:
 
   // Of the instruction at work.
   const Instruction *current = nullptr;
-  Bits guard;                    ///< of a pure instruction; null value: none
+  Bits guard; ///< of a pure instruction; null value: none
   llvm::SmallVector<Value *, 8> got;
 
   std::vector<llvm::BasicBlock *> blocks; ///< by index of the instruction behind the label; null where none starts

@@ -200,9 +200,9 @@ Value *FunctionEmitter::arithmetic(const Instruction &i, Type type, FloatOperati
     return b.CreateTrunc(callPure(function, {wide(s[0]), wide(s[1]), wide(s[2])}), b.getInt16Ty());
   }
   if (type == Type::BF16 && operation == F::Multiply) // the product may be subnormal as a float: rounded twice there
-    return b.CreateTrunc(callPure(runtime::multiplyBfloat, {b.CreateZExt(s[0], b.getInt32Ty()),
-                                                            b.CreateZExt(s[1], b.getInt32Ty())}),
-                         b.getInt16Ty());
+    return b.CreateTrunc(
+        callPure(runtime::multiplyBfloat, {b.CreateZExt(s[0], b.getInt32Ty()), b.CreateZExt(s[1], b.getInt32Ty())}),
+        b.getInt16Ty());
   if (mode != Rounding::NearestEven) {
     Value *how[] = {b.getInt32(uint32_t(operation)), b.getInt32(uint32_t(mode))};
     Value *none = constant(ptx::bitWidth(type), 0);
@@ -260,8 +260,8 @@ void FunctionEmitter::floatMinMax(const Instruction &i, bool max) {
       x = b.CreateAnd(x, b.CreateNot(sign));
       y = b.CreateAnd(y, b.CreateNot(sign));
     }
-    auto kind = nan ? (max ? Intrinsic::maximum : Intrinsic::minimum)
-                    : (max ? Intrinsic::maximumnum : Intrinsic::minimumnum);
+    auto kind =
+        nan ? (max ? Intrinsic::maximum : Intrinsic::minimum) : (max ? Intrinsic::maximumnum : Intrinsic::minimumnum);
     Value *result = fromFloat(b.CreateBinaryIntrinsic(kind, toFloat(x, type), toFloat(y, type)), type);
     if (!xorsign)
       return result;

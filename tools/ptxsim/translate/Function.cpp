@@ -4,6 +4,7 @@
 #include "translate/Runtime.h"
 
 #include "check/Poison.h"
+#include "check/Statistics.h"
 #include "engine/Wgmma.h"
 
 #include "llvm/IR/IntrinsicInst.h"
@@ -33,6 +34,8 @@ void FunctionEmitter::run() {
     } else if (terminated) {
       startBlock(newBlock("dead"));
     }
+    if (options.count)
+      countRun(instruction.index);
     emitInstruction(instruction);
   }
   flushBatch();
@@ -112,6 +115,20 @@ llvm::AllocaInst *FunctionEmitter::entryAlloca(llvm::Type *type, unsigned alignm
   return new llvm::AllocaInst(type, 0, nullptr, llvm::Align(alignment), name, allocaPoint->getIterator());
 }
 
+/// Counts the instructions up to the next label or branch, if a straight run starts here.
+void FunctionEmitter::countRun(uint32_t first) {
+  auto leaves = [&](uint32_t k) {
+    return llvm::is_contained({"bra", "brx", "ret", "exit", "trap"}, function.body[k].opcode());
+  };
+  if (first && !blocks[first] && !leaves(first - 1))
+    return;
+  uint32_t end = first + 1;
+  while (end < function.body.size() && !blocks[end] && !leaves(end - 1))
+    ++end;
+  callAddress(reinterpret_cast<const void *>(ptxsim_count_block), b.getVoidTy(),
+              {thread, pointer(&function), b.getInt32(first), b.getInt32(end - first)});
+}
+
 llvm::BasicBlock::iterator FunctionEmitter::entryEnd() { return std::next(allocaPoint->getIterator()); }
 
 void FunctionEmitter::prologue() {
@@ -159,7 +176,8 @@ void FunctionEmitter::prologue() {
     when(
         b.CreateICmpUGT(top, localEnd),
         [&] {
-          callAddress((void *)ptxsim_local_overflow, b.getVoidTy(), {thread, pointer(functionSite())});
+          callAddress(reinterpret_cast<const void *>(ptxsim_local_overflow), b.getVoidTy(),
+                      {thread, pointer(functionSite())});
           b.CreateUnreachable();
           terminated = true;
         },
@@ -185,7 +203,7 @@ void FunctionEmitter::receiveParameters() {
       b.CreateMemCpy(b.CreateGEP(b.getInt8Ty(), localBase, to), llvm::Align(1), from, llvm::Align(1), parameter->bytes);
       if (poison()) {
         // Local memory marks defined bits, blocks of parameters undefined ones.
-        callAddress((void *)ptxsim_invert, b.getVoidTy(),
+        callAddress(reinterpret_cast<const void *>(ptxsim_invert), b.getVoidTy(),
                     {b.CreateGEP(b.getInt8Ty(), localShadow, to), fromShadow, constant(64, parameter->bytes)});
       }
     } else if (int reg = registerNamed(function, *parameter); reg >= 0) {
@@ -211,7 +229,8 @@ void FunctionEmitter::stackTest() {
   when(
       b.CreateICmpULT(top, b.CreateAdd(limit, constant(64, function.isEntry ? 0 : estimate))),
       [&] {
-        callAddress((void *)ptxsim_stack_overflow, b.getVoidTy(), {thread, pointer(functionSite())});
+        callAddress(reinterpret_cast<const void *>(ptxsim_stack_overflow), b.getVoidTy(),
+                    {thread, pointer(functionSite())});
         b.CreateUnreachable();
         terminated = true;
       },
@@ -259,7 +278,8 @@ void FunctionEmitter::storeRegisterResults() {
 
 void FunctionEmitter::when(Value *condition, llvm::function_ref<void()> body, bool rare) {
   llvm::BasicBlock *then = newBlock(""), *join = newBlock("");
-  b.CreateCondBr(condition, then, join, rare ? llvm::MDBuilder(b.getContext()).createBranchWeights(1, 100000) : nullptr);
+  b.CreateCondBr(condition, then, join,
+                 rare ? llvm::MDBuilder(b.getContext()).createBranchWeights(1, 100000) : nullptr);
   b.SetInsertPoint(then);
   size_t mark = touched.size();
   bool settledBefore = settled;

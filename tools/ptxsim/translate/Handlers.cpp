@@ -80,7 +80,9 @@ void FunctionEmitter::pushSource(llvm::SmallVectorImpl<Bits> &sources, const Ope
     sources.push_back(bits);
     return;
   }
-  auto half = [&](Value *v, unsigned shift) { return v ? b.CreateTrunc(b.CreateLShr(v, shift), b.getInt64Ty()) : nullptr; };
+  auto half = [&](Value *v, unsigned shift) {
+    return v ? b.CreateTrunc(b.CreateLShr(v, shift), b.getInt64Ty()) : nullptr;
+  };
   sources.push_back({half(bits.value, 0), half(bits.shadow, 0)});
   sources.push_back({half(bits.value, 64), half(bits.shadow, 64)});
 }
@@ -190,9 +192,8 @@ void FunctionEmitter::settle() {
   if (!options.deferProducts)
     return;
   Value *inFlight = field(offsetof(Thread, wgmmaInFlight), b.getInt32Ty());
-  when(b.CreateIsNotNull(inFlight), [&] {
-    callAddress(reinterpret_cast<const void *>(ptxsim_settle_wgmma), b.getVoidTy(), {thread});
-  });
+  when(b.CreateIsNotNull(inFlight),
+       [&] { callAddress(reinterpret_cast<const void *>(ptxsim_settle_wgmma), b.getVoidTy(), {thread}); });
   settled = true;
 }
 

@@ -122,7 +122,8 @@ void FunctionEmitter::integerMad(const Instruction &i) {
   if (i.has("wide")) {
     Bits product = multiplyWide(a, c, ptx::isSigned(type));
     Bits addend = readWidth(op(i, 3), 2 * width);
-    return write(op(i, 0), {b.CreateAdd(product.value, addend.value), smearUp(orShadows(product.shadow, addend.shadow))});
+    return write(op(i, 0),
+                 {b.CreateAdd(product.value, addend.value), smearUp(orShadows(product.shadow, addend.shadow))});
   }
   Bits addend = read(op(i, 3), type);
   Value *shadow = orShadows(orShadows(a.shadow, c.shadow), addend.shadow);
@@ -130,8 +131,8 @@ void FunctionEmitter::integerMad(const Instruction &i) {
     return write(op(i, 0), {b.CreateAdd(b.CreateMul(a.value, c.value), addend.value), smearUp(shadow)});
   Bits product = multiplyWide(a, c, ptx::isSigned(type));
   Value *high = b.CreateTrunc(b.CreateLShr(product.value, width), intType(width));
-  Value *sum = i.has("sat") ? b.CreateBinaryIntrinsic(Intrinsic::sadd_sat, high, addend.value)
-                            : b.CreateAdd(high, addend.value);
+  Value *sum =
+      i.has("sat") ? b.CreateBinaryIntrinsic(Intrinsic::sadd_sat, high, addend.value) : b.CreateAdd(high, addend.value);
   write(op(i, 0), {sum, allOrNothing(shadow, width)});
 }
 
@@ -192,8 +193,8 @@ void FunctionEmitter::emitAbs(const Instruction &i) {
   Type type = i.lastType();
   if (!ptx::isFloat(type)) {
     Value *a = get(op(i, 1), type);
-    return put(op(i, 0), b.CreateSelect(b.CreateICmpSLT(a, llvm::Constant::getNullValue(a->getType())), b.CreateNeg(a), a),
-               true);
+    return put(op(i, 0),
+               b.CreateSelect(b.CreateICmpSLT(a, llvm::Constant::getNullValue(a->getType())), b.CreateNeg(a), a), true);
   }
   forLanes(i, type, 1, [&](llvm::ArrayRef<Value *> s, Type lane) {
     unsigned width = ptx::bitWidth(lane);

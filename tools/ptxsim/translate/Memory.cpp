@@ -16,8 +16,8 @@ using ptx::Space;
 using ptx::Type;
 
 Space FunctionEmitter::spaceOf(const Instruction &i) const {
-  return llvm::StringSwitch<Space>(i.first({"const", "global", "local", "param", "param::entry", "param::func", "shared",
-                                            "shared::cta", "shared::cluster"}))
+  return llvm::StringSwitch<Space>(i.first({"const", "global", "local", "param", "param::entry", "param::func",
+                                            "shared", "shared::cta", "shared::cluster"}))
       .Case("const", Space::Constant)
       .Case("global", Space::Global)
       .Case("local", Space::Local)
@@ -170,8 +170,8 @@ Value *FunctionEmitter::hostPointer(const Instruction &i, Space space, Value *ad
   llvm::BasicBlock *fast = b.GetInsertBlock(), *slow = newBlock(""), *join = newBlock("");
   b.CreateCondBr(inside, join, slow, llvm::MDBuilder(b.getContext()).createBranchWeights(100000, 1));
   b.SetInsertPoint(slow);
-  Value *resolved = callAddress(reinterpret_cast<const void *>(ptxsim_address), b.getPtrTy(),
-                                {thread, pointer(&site(i)), address});
+  Value *resolved =
+      callAddress(reinterpret_cast<const void *>(ptxsim_address), b.getPtrTy(), {thread, pointer(&site(i)), address});
   b.CreateBr(join);
   b.SetInsertPoint(join);
   llvm::PHINode *result = b.CreatePHI(b.getPtrTy(), 2);
@@ -247,8 +247,10 @@ void FunctionEmitter::emitLoad(const Instruction &i) {
   }
   const Operand &d = op(i, 0);
   for (unsigned k = 0; k < count; ++k)
-    write(count > 1 ? element(i, d, k) : d.kind == Operand::Kind::Vector ? element(i, d, 0) : d, values[k],
-          ptx::isSigned(type));
+    write(count > 1                         ? element(i, d, k)
+          : d.kind == Operand::Kind::Vector ? element(i, d, 0)
+                                            : d,
+          values[k], ptx::isSigned(type));
 }
 
 void FunctionEmitter::emitStore(const Instruction &i) {

@@ -106,8 +106,9 @@ Bits FunctionEmitter::readWidth(const Operand &operand, unsigned width, Type typ
     bits = readRegister(operand.reg);
     if (operand.negated) {
       unsigned own = widthOf(operand);
-      bits.value = own == 1 ? b.CreateNot(bits.value)
-                            : b.CreateXor(bits.value, llvm::ConstantInt::get(b.getContext(), llvm::APInt::getSignMask(own)));
+      bits.value = own == 1
+                       ? b.CreateNot(bits.value)
+                       : b.CreateXor(bits.value, llvm::ConstantInt::get(b.getContext(), llvm::APInt::getSignMask(own)));
     }
     break;
   case Operand::Kind::Immediate: {
@@ -144,9 +145,7 @@ Bits FunctionEmitter::readWidth(const Operand &operand, unsigned width, Type typ
   return {b.CreateZExtOrTrunc(bits.value, intType(width)), resize(bits.shadow, width)};
 }
 
-Bits FunctionEmitter::read(const Operand &operand, Type type) {
-  return readWidth(operand, ptx::bitWidth(type), type);
-}
+Bits FunctionEmitter::read(const Operand &operand, Type type) { return readWidth(operand, ptx::bitWidth(type), type); }
 
 FunctionEmitter::Value *FunctionEmitter::get(const Operand &operand, Type type) {
   Bits bits = read(operand, type);
@@ -173,8 +172,8 @@ void FunctionEmitter::write(const Operand &operand, Bits bits, bool signExtend) 
   if (operand.kind == Operand::Kind::Vector) {
     unsigned each = operand.elements.empty() ? 0 : width / operand.elements.size();
     if (!each || each * operand.elements.size() != width)
-      fail(*current, std::to_string(width) + " bits do not make a vector of " +
-                         std::to_string(operand.elements.size()));
+      fail(*current,
+           std::to_string(width) + " bits do not make a vector of " + std::to_string(operand.elements.size()));
     for (size_t k = 0; k < operand.elements.size(); ++k) {
       Bits part{b.CreateTrunc(b.CreateLShr(bits.value, k * each), intType(each)), nullptr};
       if (bits.shadow)
@@ -224,8 +223,8 @@ Bits FunctionEmitter::special(const Operand &operand) {
   llvm::Type *i32 = b.getInt32Ty();
   uint32_t component = std::min<uint32_t>(operand.component, 2);
   auto through = [&](size_t pointerField, size_t offset) {
-    llvm::LoadInst *load = b.CreateLoad(
-        i32, b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), field(pointerField, b.getPtrTy(), true), offset));
+    llvm::LoadInst *load =
+        b.CreateLoad(i32, b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), field(pointerField, b.getPtrTy(), true), offset));
     load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b.getContext(), {}));
     return Bits{load};
   };

@@ -39,8 +39,9 @@ llvm::Function *ProgramEmitter::code(const ptx::Function &definition) {
   if (!result) {
     llvm::Type *address = llvm::PointerType::get(llvm.getContext(), 0);
     auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(llvm.getContext()), {address, address, address}, false);
-    result = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, "f" + std::to_string(functions.size()),
-                                    llvm);
+    std::string &name = names[&definition];
+    name = "f" + std::to_string(functions.size());
+    result = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, llvm);
     result->addFnAttr(llvm::Attribute::NoUnwind);
     result->addFnAttr(llvm::Attribute::NoInline);
     pending.push_back(&definition);
@@ -126,8 +127,8 @@ void ProgramEmitter::run(const ptx::Function &kernel) {
                                        llvm::GlobalValue::ExternalLinkage, "entry", llvm);
   entry->addFnAttr(llvm::Attribute::NoUnwind);
   b.SetInsertPoint(llvm::BasicBlock::Create(llvm.getContext(), "", entry));
-  llvm::Value *parameters =
-      b.CreateLoad(address, b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), entry->getArg(0), offsetof(Thread, parameters)));
+  llvm::Value *parameters = b.CreateLoad(
+      address, b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), entry->getArg(0), offsetof(Thread, parameters)));
   b.CreateCall(body, {entry->getArg(0), parameters, llvm::Constant::getNullValue(address)})->setTailCall();
   b.CreateRetVoid();
 }
@@ -178,10 +179,10 @@ void ProgramEmitter::fillTable(llvm::function_ref<void *(llvm::StringRef)> looku
   if (!indirectCalls)
     return;
   for (const ptx::Function *function : addressTaken)
-    if (const ptx::Function *body = definition(*function); body && functions.count(body)) {
+    if (const ptx::Function *body = definition(*function); body && names.count(body)) {
       TableEntry &entry = table[indexOf(*function)];
       entry.signature = signature(*body);
-      entry.code = reinterpret_cast<TableEntry::Code>(lookup(functions.lookup(body)->getName()));
+      entry.code = reinterpret_cast<TableEntry::Code>(lookup(names.lookup(body)));
     }
 }
 

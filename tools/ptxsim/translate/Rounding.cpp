@@ -121,8 +121,8 @@ double decode(uint32_t pattern, uint32_t type) {
     uint32_t fraction = code & ((1u << format.fractionBits) - 1);
     if (exponent)
       fraction |= 1u << format.fractionBits;
-    value = std::ldexp(double(fraction), format.leastExponent() + int(std::max(exponent, 1u)) - 1 -
-                                             int(format.fractionBits));
+    value = std::ldexp(double(fraction),
+                       format.leastExponent() + int(std::max(exponent, 1u)) - 1 - int(format.fractionBits));
   }
   return negative ? -value : value;
 }

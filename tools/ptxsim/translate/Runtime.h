@@ -33,8 +33,8 @@ namespace ptxsim::jit::runtime {
 // --- arithmetic, exact in every rounding mode ---
 uint32_t arithmetic32(uint32_t operation, uint32_t rounding, uint32_t a, uint32_t b, uint32_t c);
 uint64_t arithmetic64(uint32_t operation, uint32_t rounding, uint64_t a, uint64_t b, uint64_t c);
-uint32_t fmaHalf(uint32_t a, uint32_t b, uint32_t c);     ///< f16 patterns, to nearest even
-uint32_t fmaBfloat(uint32_t a, uint32_t b, uint32_t c);   ///< bf16 patterns
+uint32_t fmaHalf(uint32_t a, uint32_t b, uint32_t c);   ///< f16 patterns, to nearest even
+uint32_t fmaBfloat(uint32_t a, uint32_t b, uint32_t c); ///< bf16 patterns
 uint32_t multiplyBfloat(uint32_t a, uint32_t b);
 
 /// The f16 or bf16 pattern with which tensor copies fill what lies out of bounds, on request.

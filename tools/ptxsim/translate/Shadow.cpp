@@ -98,9 +98,7 @@ Bits FunctionEmitter::bitOr(Bits a, Bits c) {
   return result;
 }
 
-Bits FunctionEmitter::bitXor(Bits a, Bits c) {
-  return {b.CreateXor(a.value, c.value), orShadows(a.shadow, c.shadow)};
-}
+Bits FunctionEmitter::bitXor(Bits a, Bits c) { return {b.CreateXor(a.value, c.value), orShadows(a.shadow, c.shadow)}; }
 
 Bits FunctionEmitter::bitNot(Bits a) { return {b.CreateNot(a.value), a.shadow}; }
 

@@ -57,8 +57,8 @@ Value *FunctionEmitter::videoOperation(const Instruction &i, llvm::StringRef nam
     return b.CreateAShr(b.CreateAdd(sum, up), 1);
   }
   if (name == "vshl" || name == "vshr") {
-    Value *amount = i.has("wrap") ? b.CreateAnd(y, b.getInt64(31))
-                                  : b.CreateBinaryIntrinsic(Intrinsic::umin, y, b.getInt64(32));
+    Value *amount =
+        i.has("wrap") ? b.CreateAnd(y, b.getInt64(31)) : b.CreateBinaryIntrinsic(Intrinsic::umin, y, b.getInt64(32));
     return name == "vshl" ? b.CreateShl(x, amount) : b.CreateAShr(x, amount);
   }
   if (name == "vset") {
@@ -99,8 +99,8 @@ void FunctionEmitter::emitVideo(const Instruction &i) {
       result = b.CreateBinaryIntrinsic(isSigned ? Intrinsic::smax : Intrinsic::umax, result, c);
     } else { // merged into the other parts of c
       uint32_t mask = part.width == 32 ? ~0u : ((1u << part.width) - 1) << part.shift;
-      result = b.CreateOr(b.CreateAnd(b.CreateShl(result, part.shift), b.getInt32(mask)),
-                          b.CreateAnd(c, b.getInt32(~mask)));
+      result =
+          b.CreateOr(b.CreateAnd(b.CreateShl(result, part.shift), b.getInt32(mask)), b.CreateAnd(c, b.getInt32(~mask)));
     }
   }
   Operand whole = op(i, 0);

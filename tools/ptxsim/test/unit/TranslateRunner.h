@@ -48,7 +48,7 @@ public:
     cta.id[0] = 3;
     thread.tid[0] = thread.lane = thread.linear = 5;
     thread.tid[1] = thread.tid[2] = 0;
-    thread.fuel = 1000000;
+    thread.fuel = ~0u;
     thread.shared = shared.data();
     thread.sharedEnd = shared.size();
     thread.local = local.data();
@@ -73,11 +73,12 @@ public:
 inline std::vector<uint64_t> evaluate(const std::string &body, const std::string &inputType,
                                       std::vector<uint64_t> inputs, const std::string &outputType, unsigned outputs = 1,
                                       TranslateOptions options = {}) {
-  std::string text = ".version 9.0\n.target sm_90a\n.address_size 64\n.visible .entry k(.param .u64 in, .param .u64 out)\n"
-                     "{\n.reg .b64 %in, %out;\n.reg .pred %p<8>;\n.reg ." +
-                     inputType + " %a<16>;\n.reg ." + outputType +
-                     " %d<16>;\n.reg .b16 %h<16>;\n.reg .b32 %r<16>;\n.reg .b64 %l<16>;\n"
-                     "ld.param.u64 %in, [in];\nld.param.u64 %out, [out];\n";
+  std::string text =
+      ".version 9.0\n.target sm_90a\n.address_size 64\n.visible .entry k(.param .u64 in, .param .u64 out)\n"
+      "{\n.reg .b64 %in, %out;\n.reg .pred %p<8>;\n.reg ." +
+      inputType + " %a<16>;\n.reg ." + outputType +
+      " %d<16>;\n.reg .b16 %h<16>;\n.reg .b32 %r<16>;\n.reg .b64 %l<16>;\n"
+      "ld.param.u64 %in, [in];\nld.param.u64 %out, [out];\n";
   for (size_t k = 0; k < inputs.size(); ++k)
     text += "ld.global." + inputType + " %a" + std::to_string(k) + ", [%in+" + std::to_string(8 * k) + "];\n";
   text += body + "\n";
@@ -88,6 +89,25 @@ inline std::vector<uint64_t> evaluate(const std::string &body, const std::string
   TranslateRunner runner;
   runner.options = options;
   runner.run(text, {uint64_t(inputs.data()), uint64_t(result.data())});
+  return result;
+}
+
+/// Runs instructions once for each row of inputs, in one kernel: %a0.. are the row's `perRow` inputs, %d0 its result.
+inline std::vector<uint64_t> evaluateRows(const std::string &body, const std::string &inputType, unsigned perRow,
+                                          const std::vector<uint64_t> &inputs, const std::string &outputType) {
+  std::string text =
+      ".version 9.0\n.target sm_90a\n.address_size 64\n.visible .entry k(.param .u64 in, .param .u64 out, "
+      ".param .u64 rows)\n{\n.reg .b64 %in, %out, %rows;\n.reg .pred %p<8>, %more;\n.reg ." +
+      inputType + " %a<16>;\n.reg ." + outputType +
+      " %d<4>;\n.reg .b16 %h<16>;\n.reg .b32 %r<16>;\n.reg .b64 %l<16>;\n"
+      "ld.param.u64 %in, [in];\nld.param.u64 %out, [out];\nld.param.u64 %rows, [rows];\nNEXT:\n";
+  for (unsigned k = 0; k < perRow; ++k)
+    text += "ld.global." + inputType + " %a" + std::to_string(k) + ", [%in+" + std::to_string(8 * k) + "];\n";
+  text += body + "\nst.global." + outputType + " [%out], %d0;\nadd.u64 %in, %in, " + std::to_string(8 * perRow) +
+          ";\nadd.u64 %out, %out, 8;\nsub.u64 %rows, %rows, 1;\nsetp.ne.u64 %more, %rows, 0;\n@%more bra NEXT;\n"
+          "ret;\n}\n";
+  std::vector<uint64_t> result(inputs.size() / perRow);
+  TranslateRunner().run(text, {uint64_t(inputs.data()), uint64_t(result.data()), result.size()});
   return result;
 }
 
