@@ -37,23 +37,32 @@ void checkTiles(const Module &module, int size, int count) {
 }
 
 void checkParity(const Module &module) {
-  std::vector<int> in(64), wanted(64), labels(64), sums(64);
+  std::vector<int> in(64), labels(64), sums(64);
   Random random(9);
   for (int i = 0; i < 64; ++i)
     in[i] = int(random.integer(0, 9)), labels[i] = int(random.integer(0, 3));
+  for (int i = 0; i < 64; ++i)
+    for (int j = i / 32 * 32; j < i / 32 * 32 + 32; ++j)
+      sums[i] += labels[j] == labels[i] ? in[j] : 0;
+  struct alignas(16) Place {
+    int leader, rank, size, ballot;
+  };
+  Buffer<int> device(in), deviceLabels(labels), out(64);
+  Buffer<Place> devicePlaces(64);
+  launch(module.kernel("numberByParity"), {.grid = {1}, .block = {64}}, static_cast<const int *>(device.get()),
+         devicePlaces.get());
+  std::vector<Place> places = devicePlaces.read();
   for (int i = 0; i < 64; ++i) {
     int rank = 0, size = 0;
     for (int j = i / 32 * 32; j < i / 32 * 32 + 32; ++j) {
-      bool same = in[j] % 2 == in[i] % 2;
-      size += same, rank += same && j < i;
-      sums[i] += labels[j] == labels[i] ? in[j] : 0;
+      bool together = places[j].leader == places[i].leader;
+      expect(!together || in[j] % 2 == in[i] % 2, "a group has lanes of one branch only");
+      size += together, rank += together && j < i;
     }
-    wanted[i] = (rank + 1000 * size) * (in[i] % 2 ? 1 : -1);
+    const Place &place = places[i];
+    expect(place.rank == rank && place.size == size && unsigned(place.ballot) == (1ull << size) - 1,
+           "rank, size and ballot of thread " + std::to_string(i) + " in its group");
   }
-  Buffer<int> device(in), deviceLabels(labels), out(64);
-  launch(module.kernel("numberByParity"), {.grid = {1}, .block = {64}}, static_cast<const int *>(device.get()),
-         out.get());
-  expectEqual("numberByParity", out.read(), wanted);
   launch(module.kernel("sumByLabel"), {.grid = {1}, .block = {64}}, static_cast<const int *>(deviceLabels.get()),
          static_cast<const int *>(device.get()), out.get());
   expectEqual("sumByLabel", out.read(), sums);

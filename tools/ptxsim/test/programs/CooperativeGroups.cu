@@ -37,21 +37,22 @@ extern "C" __global__ void tiles4(const int *in, int4 *out, int count) { tiles<4
 extern "C" __global__ void tiles16(const int *in, int4 *out, int count) { tiles<16>(in, out, count); }
 extern "C" __global__ void tiles32(const int *in, int4 *out, int count) { tiles<32>(in, out, count); }
 
-/// Even and odd values are numbered apart, per warp.
-extern "C" __global__ void numberByParity(const int *in, int *out) {
-  int value = in[threadIdx.x];
-  if (value % 2) {
+/// Even and odd values are numbered apart, per warp: {lane of rank 0, rank, size of the group}. Which lanes of a branch
+/// come together is up to the machine.
+extern "C" __global__ void numberByParity(const int *in, int4 *out) {
+  int lane = threadIdx.x % 32;
+  if (in[threadIdx.x] % 2) {
     auto group = cg::coalesced_threads();
-    out[threadIdx.x] = int(group.thread_rank() + 1000 * group.size());
+    out[threadIdx.x] = make_int4(group.shfl(lane, 0), group.thread_rank(), group.size(), group.ballot(true));
   } else {
     auto group = cg::coalesced_threads();
-    out[threadIdx.x] = -int(group.thread_rank() + 1000 * group.size());
+    out[threadIdx.x] = make_int4(group.shfl(lane, 0), group.thread_rank(), group.size(), group.ballot(true));
   }
 }
 
-/// Labelled groups of equal values.
+/// Labelled groups of equal values in each warp.
 extern "C" __global__ void sumByLabel(const int *labels, const int *in, int *out) {
-  auto group = cg::labeled_partition(cg::coalesced_threads(), labels[threadIdx.x]);
+  auto group = cg::labeled_partition(cg::tiled_partition<32>(cg::this_thread_block()), labels[threadIdx.x]);
   out[threadIdx.x] = cg::reduce(group, in[threadIdx.x], cg::plus<int>());
 }
 

@@ -11,7 +11,7 @@ int dispatchOnHost(int x) {
   case 0: return 7;
   case 1: return __builtin_popcount(78);
   case 2: return 30;
-  case 3: return int(0xc0000000u) >> 20;
+  case 3: return int(0xc0000000u >> 20);
   case 4: return 6;
   case 5: return 125;
   case 6: return 6 << 7;

@@ -5,6 +5,7 @@
 // 9 function pointer into nowhere, 10 recursion without end, 11 host: use of a freed buffer, 12 host: short buffer.
 #include <cassert>
 #include <cstdio>
+#include <new>
 
 #ifndef FAULT
 #define FAULT 0

@@ -130,6 +130,9 @@ __device__ void consume(Ring &ring, int group, float *c, int m, int n, int row0,
 #else
     wgmmaWait<Kind::kInFlight>(sums);
 #endif
+    // Fragments are read by each thread for itself; products are the warpgroup's.
+    if (Kind::kInFlight == 0)
+      asm volatile("bar.sync %0, 128;" ::"r"(group + 1) : "memory");
     // All but this step's products are done, so the slot of the step before is free.
     if (step > 0 && threadIdx.x % 128 == 0) {
 #if FAULT == 8
