@@ -1,3 +1,4 @@
+// Which products exist, and their operands' sizes. A shape with types that ptxas does not take is refused.
 #include "engine/MatrixDecode.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Fragments to tiles and back; the products themselves are in engine/MatrixArithmetic.
 #include "engine/MatrixFragment.h"
 
 #include "engine/MatrixArithmetic.h"

@@ -1,3 +1,4 @@
+// Which products of a warpgroup exist; the immediates are checked here, once.
 #include "engine/WgmmaDecode.h"
 
 #include "engine/MatrixDecode.h"

@@ -1,3 +1,4 @@
+// Descriptors to lists of chunks. Addresses are computed in 64 bits, so that no descriptor wraps around.
 #include "engine/WgmmaDescriptor.h"
 
 #include <algorithm>
