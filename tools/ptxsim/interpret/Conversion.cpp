@@ -88,11 +88,17 @@ uint64_t toTf32(const Evaluation &e) {
 
 /// cvt.pack.sat.convertType.abType d, a, b{, c}: a and b clamped and put side by side, above what is left of c.
 bool pack(Evaluation &e) {
-  const Type to = e.type(0), from = e.type(1);
-  const unsigned width = ptx::bitWidth(to);
-  const i128 a = e.readSigned(1, from), b = e.readSigned(2, from);
-  auto part = [&](i128 value) { return maskTo(uint64_t(clamp(value, to)), width); };
-  uint64_t result = part(a) << width | part(b);
+  // The result's type may be as narrow as u2, which nothing else has.
+  const llvm::StringRef to = e.instruction.parts[3];
+  unsigned width = 0;
+  to.drop_front().getAsInteger(10, width);
+  const bool isSigned = to.front() == 's';
+  const int64_t low = isSigned ? -(int64_t(1) << (width - 1)) : 0, high = (int64_t(1) << (width - isSigned)) - 1;
+  auto part = [&](size_t k) {
+    const int64_t value = e.readSigned(k, Type::S32);
+    return maskTo(uint64_t(value < low ? low : value > high ? high : value), width);
+  };
+  uint64_t result = part(1) << width | part(2);
   if (e.count() > 3)
     result |= e.read(3, Type::B32) << 2 * width;
   e.write(Type::B32, result);

@@ -66,6 +66,9 @@ struct Arithmetic {
       return result(sumOf(x, -y));
     if (opcode == "mul")
       return result(multiplyOdd(x, y));
+    // fma.oob: a factor that is the NaN of elements outside a tensor makes the result zero.
+    if (e.has("oob") && (a == canonicalNan(format) || b == canonicalNan(format)))
+      return 0;
     if (opcode == "fma" || opcode == "mad")
       return result(sumOf(multiplyOdd(x, y), z));
     if (opcode == "div")

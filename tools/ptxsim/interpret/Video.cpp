@@ -72,29 +72,69 @@ bool packedVideo(Evaluation &e, llvm::StringRef name, unsigned lanes) {
   return true;
 }
 
+/// A byte, a half or the whole of a register: Operand::component is 0 for the whole, 1..4 for .b0 to .b3, 5 and 6 for
+/// .h0, .h1.
+struct Part {
+  unsigned shift, width;
+  explicit Part(const ptx::Operand &operand)
+      : shift(operand.component >= 5 ? 16 * (operand.component - 5)
+              : operand.component    ? 8 * (operand.component - 1)
+                                     : 0),
+        width(operand.component >= 5 ? 16
+              : operand.component    ? 8
+                                     : 32) {}
+};
+
+int64_t selected(const Evaluation &e, size_t k, Type type) {
+  const Part part(e.instruction.operands[k]);
+  const uint64_t bits = maskTo(e.read(k, Type::B32) >> part.shift, part.width);
+  return ptx::isSigned(type) ? signExtend(bits, part.width) : int64_t(bits);
+}
+
+int64_t whole(uint64_t bits, bool isSigned) {
+  return isSigned ? signExtend(maskTo(bits, 32), 32) : int64_t(maskTo(bits, 32));
+}
+
+/// vmad: the product of two selections plus c (plus one), shifted down.
+int64_t multiplyAdd(const Evaluation &e, Type aType, Type bType) {
+  const bool isSigned = ptx::isSigned(aType) || ptx::isSigned(bType);
+  const __int128 sum =
+      __int128(selected(e, 1, aType)) * selected(e, 2, bType) + whole(e.read(3, Type::B32), isSigned) + e.has("po");
+  const __int128 shifted = sum >> (e.has("shr7") ? 7 : e.has("shr15") ? 15 : 0);
+  if (!e.has("sat"))
+    return int64_t(shifted);
+  // The result has the sign of the sum's type.
+  const int64_t low = isSigned ? -(int64_t(1) << 31) : 0, high = (int64_t(1) << (32 - isSigned)) - 1;
+  return shifted < low ? low : shifted > high ? high : int64_t(shifted);
+}
+
 bool scalarVideo(Evaluation &e, llvm::StringRef name) {
   const bool isSet = name == "set";
   const Type aType = e.type(isSet ? 0 : 1), bType = e.type(isSet ? 1 : 2);
   const bool resultSigned = !isSet && ptx::isSigned(e.type(0));
-  auto operand = [&](size_t k, Type type) {
-    const uint64_t bits = e.read(k, Type::B32);
-    return ptx::isSigned(type) ? signExtend(bits, 32) : int64_t(bits);
-  };
+  if (name == "mad") {
+    e.write(Type::B32, uint64_t(multiplyAdd(e, aType, bType)));
+    return true;
+  }
   int64_t result = 0;
-  const int64_t a = operand(1, aType), b = operand(2, bType);
+  const int64_t a = selected(e, 1, aType), b = selected(e, 2, bType);
   if (name == "shl" || name == "shr") {
     const int64_t amount = e.has("wrap") ? b & 31 : std::min<int64_t>(maskTo(uint64_t(b), 32), 32);
     result = name == "shl" ? int64_t(uint64_t(a) << amount) : a >> amount;
   } else if (!apply(e, name, a, b, result)) {
     return false;
   }
+  const ptx::Operand &destination = e.instruction.operands[0];
+  const Part into(destination);
   if (e.has("sat"))
-    result = clampTo(result, 32, resultSigned);
-  if (e.count() > 3) { // a second operation with c
-    const int64_t c = resultSigned ? signExtend(e.read(3, Type::B32), 32) : int64_t(e.read(3, Type::B32));
-    const int64_t first =
-        resultSigned ? signExtend(maskTo(uint64_t(result), 32), 32) : int64_t(maskTo(uint64_t(result), 32));
+    result = clampTo(result, into.width, resultSigned);
+  const bool second = e.has("add") || e.has("min") || e.has("max");
+  if (second) { // a second operation with c
+    const int64_t c = whole(e.read(3, Type::B32), resultSigned), first = whole(uint64_t(result), resultSigned);
     result = e.has("add") ? first + c : e.has("min") ? std::min(first, c) : std::max(first, c);
+  } else if (destination.component && e.count() > 3) { // into a part of c
+    const uint64_t mask = maskTo(~uint64_t(0), into.width) << into.shift;
+    result = int64_t((e.read(3, Type::B32) & ~mask) | (uint64_t(result) << into.shift & mask));
   }
   e.write(Type::B32, uint64_t(result));
   return true;
