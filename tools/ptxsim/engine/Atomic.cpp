@@ -72,9 +72,7 @@ uint64_t combineInteger(Operation operation, Type type, uint64_t old, uint64_t b
     return uint32_t(old) == 0 || uint32_t(old) > uint32_t(b) ? b : old - 1;
   case Operation::Min:
   case Operation::Max: {
-    bool less = type == Type::S32   ? int32_t(b) < int32_t(old)
-                : type == Type::S64 ? int64_t(b) < int64_t(old)
-                                    : b < old;
+    bool less = type == Type::S32 ? int32_t(b) < int32_t(old) : type == Type::S64 ? int64_t(b) < int64_t(old) : b < old;
     return less == (operation == Operation::Min) ? b : old;
   }
   default:
@@ -120,8 +118,8 @@ uint64_t update(const Location &where, unsigned offset, const AtomicPayload &dec
     return old;
   }
   Word old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-  while (!__atomic_compare_exchange_n(word, &old, Word(combine(decoded, flush, old, Word(b), Word(c))), true, __ATOMIC_SEQ_CST,
-                                      __ATOMIC_SEQ_CST))
+  while (!__atomic_compare_exchange_n(word, &old, Word(combine(decoded, flush, old, Word(b), Word(c))), true,
+                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
     ;
   return old;
 }
@@ -224,8 +222,8 @@ Location locate(Thread &thread, const Site *site, const AtomicPayload &decoded, 
   return where;
 }
 
-void runWide(Thread &thread, const Site *site, const AtomicPayload &decoded, const Location &where,
-             const uint64_t *in, uint64_t *out) {
+void runWide(Thread &thread, const Site *site, const AtomicPayload &decoded, const Location &where, const uint64_t *in,
+             uint64_t *out) {
   bool compare = decoded.operation == Operation::CompareAndSwap;
   Wide old = updateWide(where.host, compare, wide(in + 1), compare ? wide(in + 3) : 0);
   bool swapped = compare && old == wide(in + 1);
@@ -237,9 +235,8 @@ void runWide(Thread &thread, const Site *site, const AtomicPayload &decoded, con
   // Both halves decide whether the words are swapped.
   uint64_t undefinedCompare = compare ? shadows[0] | shadows[1] : 0;
   for (unsigned half = 0; half < 2; ++half)
-    trackElement(where.shadow ? where.shadow + 8 * half : nullptr, decoded,
-                 compare ? undefinedCompare : shadows[half], compare ? shadows[2 + half] : 0, swapped,
-                 out + site->numResults + half);
+    trackElement(where.shadow ? where.shadow + 8 * half : nullptr, decoded, compare ? undefinedCompare : shadows[half],
+                 compare ? shadows[2 + half] : 0, swapped, out + site->numResults + half);
 }
 
 void runAtomic(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
@@ -259,19 +256,19 @@ void runAtomic(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
     if (decoded.returns)
       out[i] = old;
     if (poison)
-      trackElement(where.shadow ? where.shadow + i * decoded.elementBytes : nullptr, decoded,
-                   in[site->numSources + 1 + i],
-                   decoded.operation == Operation::CompareAndSwap ? in[site->numSources + 2] : 0,
-                   old == (in[1] & lowBytes(decoded.elementBytes)),
-                   decoded.returns ? out + site->numResults + i : nullptr);
+      trackElement(
+          where.shadow ? where.shadow + i * decoded.elementBytes : nullptr, decoded, in[site->numSources + 1 + i],
+          decoded.operation == Operation::CompareAndSwap ? in[site->numSources + 2] : 0,
+          old == (in[1] & lowBytes(decoded.elementBytes)), decoded.returns ? out + site->numResults + i : nullptr);
   }
 }
 
 Operation operationOf(const ptx::Instruction &instruction) {
   static constexpr std::pair<const char *, Operation> names[] = {
-      {"and", Operation::And},  {"or", Operation::Or},          {"xor", Operation::Xor}, {"add", Operation::Add},
-      {"min", Operation::Min},  {"max", Operation::Max},        {"inc", Operation::Inc}, {"dec", Operation::Dec},
-      {"exch", Operation::Exchange}, {"cas", Operation::CompareAndSwap}};
+      {"and", Operation::And},           {"or", Operation::Or},   {"xor", Operation::Xor},
+      {"add", Operation::Add},           {"min", Operation::Min}, {"max", Operation::Max},
+      {"inc", Operation::Inc},           {"dec", Operation::Dec}, {"exch", Operation::Exchange},
+      {"cas", Operation::CompareAndSwap}};
   for (auto [name, operation] : names)
     if (instruction.has(name))
       return operation;

@@ -48,8 +48,7 @@ void checkPartialWarps(Cta &cta, const NamedBarrier &barrier, Thread &thread) {
       continue;
     thread.grid->reporter->fail(Check::Divergence, thread, arrivals.site,
                                 barrierName(cta, barrier) + " completes with only some lanes of warp " +
-                                    std::to_string(index) + " at it (lanes 0x" +
-                                    llvm::utohexstr(arrivals.lanes, true) +
+                                    std::to_string(index) + " at it (lanes 0x" + llvm::utohexstr(arrivals.lanes, true) +
                                     "), but the instruction is aligned: all lanes of a warp must execute it together");
   }
 }
@@ -116,9 +115,9 @@ void beginOrCheckPhase(Thread &thread, const Site *site, NamedBarrier &barrier, 
   const BarrierPayload &decoded = payload<BarrierPayload>(site);
   if (hasCount && (count % 32 != 0 || (count == 0 && decoded.kind == Kind::Arrive) || count > blockCount))
     reporter.fail(Check::Barrier, thread, site,
-                  barrierName(cta, barrier) + ": thread count " + std::to_string(count) + ", expected a multiple of 32 " +
-                      (decoded.kind == Kind::Arrive ? "from 32" : "from 0") + " to the block's " +
-                      std::to_string(blockCount));
+                  barrierName(cta, barrier) + ": thread count " + std::to_string(count) +
+                      ", expected a multiple of 32 " + (decoded.kind == Kind::Arrive ? "from 32" : "from 0") +
+                      " to the block's " + std::to_string(blockCount));
   hasCount = hasCount && count != 0;
   uint32_t expected = hasCount ? uint32_t(count) : blockCount;
   if (!barrier.first) {
@@ -168,7 +167,8 @@ void noteArrival(Thread &thread, const Site *site, NamedBarrier &barrier) {
   ++barrier.arrivedLanes;
 }
 
-void runBarrier(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
+/// Whether the thread has to wait.
+[[gnu::noinline]] bool arrive(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
   const BarrierPayload &decoded = payload<BarrierPayload>(site);
   thread->site = site;
   Cta &cta = *thread->cta;
@@ -197,25 +197,33 @@ void runBarrier(Thread *thread, const Site *site, const uint64_t *in, uint64_t *
     if (!barrier.wholeBlock && !tolerates(*thread, Check::Divergence))
       checkPartialWarps(cta, barrier, *thread);
     complete(cta, barrier, thread);
-    return;
+    return false;
   }
-  if (decoded.kind != Kind::Arrive)
-    Scheduler::block(*thread, {"barrier %llu", site, 0, in[0]});
+  if (decoded.kind == Kind::Arrive)
+    return false;
+  thread->wait = {"barrier %llu", site, 0, in[0]};
+  return true;
+}
+
+// Nothing of this frame is left while the thread waits: what many fibers keep on their stacks misses the cache when
+// they come back.
+void runBarrier(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
+  if (arrive(thread, site, in, out))
+    Scheduler::block(*thread);
 }
 
 void runWarpSync(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
   if (thread->grid->poison && in[1])
     ptxsim_poison_operand(thread, site);
-  meetWarp(*thread, site, uint32_t(in[0]), false, in, out,
-           [](Warp &warp, const Site *, uint32_t mask, LaneOperands &) {
-             if (!warp.cta->grid->races)
-               return;
-             llvm::SmallVector<Thread *, 32> threads;
-             for (uint32_t lane = 0; lane < 32; ++lane)
-               if (mask >> lane & 1)
-                 threads.push_back(warp.lanes[lane]);
-             warp.cta->grid->races->meet(threads);
-           });
+  meetWarp(*thread, site, uint32_t(in[0]), false, in, out, [](Warp &warp, const Site *, uint32_t mask, LaneOperands &) {
+    if (!warp.cta->grid->races)
+      return;
+    llvm::SmallVector<Thread *, 32> threads;
+    for (uint32_t lane = 0; lane < 32; ++lane)
+      if (mask >> lane & 1)
+        threads.push_back(warp.lanes[lane]);
+    warp.cta->grid->races->meet(threads);
+  });
 }
 
 // Others run. A loop around it burns its fuel faster, so that a hang is seen as soon as without it.

@@ -73,8 +73,7 @@ void runIsspacep(Thread *thread, const Site *site, const uint64_t *in, uint64_t 
   case Question::Param: {
     const Allocation *allocation = thread->grid->device->memory().find(address);
     bool block = address - reinterpret_cast<uint64_t>(thread->parameters) < thread->grid->kernel->parameterBytes();
-    yes = allocation && allocation->readOnly &&
-          block == (payload<SpacePayload>(site).question == Question::Param);
+    yes = allocation && allocation->readOnly && block == (payload<SpacePayload>(site).question == Question::Param);
     break;
   }
   }
@@ -93,9 +92,9 @@ bool bindCluster(Site &site) {
   if (opcode != "isspacep")
     return false;
   auto decoded = std::make_unique<SpacePayload>();
-  decoded->question = instruction.has("const")             ? Question::Constant
-                      : instruction.has("local")           ? Question::Local
-                      : instruction.has("shared::cluster") ? Question::SharedCluster
+  decoded->question = instruction.has("const")                                      ? Question::Constant
+                      : instruction.has("local")                                    ? Question::Local
+                      : instruction.has("shared::cluster")                          ? Question::SharedCluster
                       : instruction.has("shared") || instruction.has("shared::cta") ? Question::SharedCta
                       : instruction.has("global")                                   ? Question::Global
                                                                                     : Question::Param;

@@ -76,8 +76,6 @@ void leaveCluster(Thread &thread) {
     complete(barrier, thread.grid->races);
 }
 
-void bindClusterBarrier(Site &site) {
-  site.handler = site.instruction->has("arrive") ? runArrive : runWait;
-}
+void bindClusterBarrier(Site &site) { site.handler = site.instruction->has("arrive") ? runArrive : runWait; }
 
 } // namespace ptxsim

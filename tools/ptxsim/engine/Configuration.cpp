@@ -63,10 +63,11 @@ void checkCluster(const Architecture &chip, const ptx::Function &kernel, LaunchC
   }
   if (cluster[0] == 0 || cluster[1] == 0 || cluster[2] == 0)
     refuse(kernel, "cluster " + text(cluster) + ", expected at least one block along each axis");
-  uint64_t most = kernel.maxclusterrank ? std::min(kernel.maxclusterrank, chip.maxClusterBlocks) : chip.maxClusterBlocks;
+  uint64_t most =
+      kernel.maxclusterrank ? std::min(kernel.maxclusterrank, chip.maxClusterBlocks) : chip.maxClusterBlocks;
   if (cluster[0] > most || cluster[1] > most || cluster[2] > most || volume(cluster) > most)
-    refuse(kernel, "cluster " + text(cluster) + ", expected at most " + std::to_string(most) + " blocks on " +
-                       chip.product);
+    refuse(kernel,
+           "cluster " + text(cluster) + ", expected at most " + std::to_string(most) + " blocks on " + chip.product);
   for (int axis = 0; axis < 3; ++axis)
     if (config.grid[axis] % cluster[axis])
       refuse(kernel, "grid " + text(config.grid) + " is not divisible by cluster " + text(cluster));

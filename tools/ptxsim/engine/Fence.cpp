@@ -1,6 +1,7 @@
 // fence and membar. The host's own memory order is stronger than what they ask for, but blocks on other host threads
-// see global memory through ordinary loads: a full host fence keeps their order. What the fences mean for happens-before
-// is check/Race's. fence.proxy.tensormap belongs to engine/TensorMapModify, fence.mbarrier_init to engine/Mbarrier.
+// see global memory through ordinary loads: a full host fence keeps their order. What the fences mean for
+// happens-before is check/Race's. fence.proxy.tensormap belongs to engine/TensorMapModify, fence.mbarrier_init to
+// engine/Mbarrier.
 #include "check/Race.h"
 #include "engine/Scheduler.h"
 

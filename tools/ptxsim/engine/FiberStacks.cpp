@@ -17,11 +17,22 @@ constexpr size_t kStaggers = 61, kStagger = 1088;
 constexpr size_t kSlot = FiberStacks::kUsable + ((kStaggers * kStagger + kPage - 1) & ~(kPage - 1)) + kPage;
 constexpr size_t kPerSlab = 64;
 constexpr size_t kGuarded = 8192;
+constexpr size_t kKept = 4096; // from launch to launch
 } // namespace
 
 FiberStacks::~FiberStacks() {
   for (void *slab : slabs)
     munmap(slab, kSlot * kPerSlab);
+}
+
+void FiberStacks::trim() {
+  if (made <= kKept || idle.size() != made)
+    return;
+  for (void *slab : slabs)
+    munmap(slab, kSlot * kPerSlab);
+  slabs.clear();
+  idle.clear();
+  made = 0;
 }
 
 void FiberStacks::grow() {
@@ -30,7 +41,6 @@ void FiberStacks::grow() {
   if (slab == MAP_FAILED)
     throw std::runtime_error("no memory for the stacks of " + std::to_string(made + kPerSlab) + " resident threads");
   slabs.push_back(slab);
-  idle.reserve(made + kPerSlab);
   for (size_t i = 0; i < kPerSlab; ++i) {
     uint8_t *low = static_cast<uint8_t *>(slab) + i * kSlot;
     if (made < kGuarded)
@@ -40,10 +50,11 @@ void FiberStacks::grow() {
   }
 }
 
-void FiberStacks::reserve(size_t count) {
-  idle.reserve(std::max(made, count) + kPerSlab); // give() must not allocate: it runs in the switch path
-  while (idle.size() < count)
+void FiberStacks::reserve(size_t total) {
+  while (made < total)
     grow();
+  if (idle.capacity() < made) // give() must not allocate: it runs in the switch path
+    idle.reserve(2 * made);
 }
 
 } // namespace ptxsim

@@ -14,13 +14,14 @@ public:
     uint8_t *low = nullptr, *top = nullptr;
   };
   ~FiberStacks();
-  /// Sees to it that `count` more can be taken; throws std::runtime_error when the host has no memory.
-  void reserve(size_t count);
+  /// Sees to it that `total` can be taken at a time; throws std::runtime_error when the host has no memory.
+  void reserve(size_t total);
   Stack take() {
     Stack stack = idle.back();
     idle.pop_back();
     return stack;
   }
+  void trim(); ///< with all given back: returns the host's memory if it is much
   void give(Stack stack) { idle.push_back(stack); }
 
 private:

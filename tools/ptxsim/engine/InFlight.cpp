@@ -45,7 +45,7 @@ static std::unique_ptr<AsyncWork> takeUnordered(Scheduler::Implementation &state
 void Scheduler::landQueue(uint64_t queue, size_t count) {
   Implementation &state = *implementation;
   for (; count != 0; --count) {
-    std::unique_ptr<AsyncWork> work = queue              ? takeOldest(state, queue)
+    std::unique_ptr<AsyncWork> work = queue                     ? takeOldest(state, queue)
                                       : state.unordered.empty() ? nullptr
                                                                 : takeUnordered(state, 0);
     if (!work)
@@ -66,8 +66,9 @@ bool Scheduler::Implementation::landOne() {
   if (choices == 0)
     return false;
   size_t choice = below(choices);
-  std::unique_ptr<AsyncWork> work = choice < unordered.size() ? takeUnordered(*this, choice)
-                                                              : takeOldest(*this, activeQueues[choice - unordered.size()]);
+  std::unique_ptr<AsyncWork> work = choice < unordered.size()
+                                        ? takeUnordered(*this, choice)
+                                        : takeOldest(*this, activeQueues[choice - unordered.size()]);
   work->land();
   return true;
 }

@@ -58,8 +58,8 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
   launch.config = config;
   launch.options = options;
   const SharedLayout &layout = program.layout(*kernel.function);
-  uint64_t resident = checkConfiguration(architecture(), *kernel.function, launch.config, layout.staticBytes,
-                                         parameters.size());
+  uint64_t resident =
+      checkConfiguration(architecture(), *kernel.function, launch.config, layout.staticBytes, parameters.size());
   launch.poison = options.checks.has(Check::Poison);
   bool races = options.checks.has(Check::Race) || options.checks.has(Check::Proxy);
   launch.instrumented = launch.poison || races || options.statistics;
@@ -102,6 +102,8 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
     implementation->giveScheduler(std::move(scheduler));
   });
 
+  if (launch.failure)
+    std::rethrow_exception(launch.failure);
   if (options.statistics)
     options.statistics->finish(launch);
   LaunchResult result;

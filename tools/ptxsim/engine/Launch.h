@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
+#include <mutex>
 
 namespace ptxsim {
 
@@ -38,6 +40,8 @@ struct Launch : Grid {
   std::atomic<bool> stopped{false};
   std::atomic<uint64_t> steps{0};
   std::atomic<uint32_t> stuckWorkers{0};   ///< host threads on which everybody waits or spins, or that are done
+  std::mutex failureMutex;
+  std::exception_ptr failure; ///< what a host thread threw, such as no memory; Device::launch throws it on
   std::atomic<uint64_t> time{0}; ///< in nanoseconds and in cycles: moves when it is read, and when somebody sleeps
 };
 

@@ -12,9 +12,7 @@ namespace {
 using ptx::Space;
 using ptx::Variable;
 
-bool isPlaced(const Variable &variable) {
-  return variable.space == Space::Global || variable.space == Space::Constant;
-}
+bool isPlaced(const Variable &variable) { return variable.space == Space::Global || variable.space == Space::Constant; }
 
 /// The definition in another program that an extern variable stands for.
 const Variable *findElsewhere(const Program::Implementation &program, const Variable &variable) {
@@ -99,9 +97,8 @@ void placeVariables(Program::Implementation &program) {
     if (variable->bytes == 0)
       throw ptx::Error(variable->position, "variable '" + variable->name + "' has no size");
     bool constant = variable->space == Space::Constant;
-    uint64_t address =
-        program.memory->allocate(variable->bytes, (constant ? ".const " : ".global ") + variable->name, constant,
-                                 std::max<uint64_t>(variable->alignment, 256));
+    uint64_t address = program.memory->allocate(variable->bytes, (constant ? ".const " : ".global ") + variable->name,
+                                                constant, std::max<uint64_t>(variable->alignment, 256));
     if (!address)
       throw ptx::Error(variable->position, "no device memory for the " + std::to_string(variable->bytes) +
                                                " bytes of variable '" + variable->name + "'");

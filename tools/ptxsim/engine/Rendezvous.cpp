@@ -37,8 +37,8 @@ std::string lanesAt(const Warp &, uint32_t lanes, const Site *site) {
   for (uint32_t lane = 0; lane < 32; ++lane)
     if (lanes >> lane & 1)
       list.push_back(lane);
-  return (list.size() == 1 ? "lane " : "lanes ") + describeRanges(list) + (list.size() == 1 ? " waits at " : " wait at ") +
-         format(*site);
+  return (list.size() == 1 ? "lane " : "lanes ") + describeRanges(list) +
+         (list.size() == 1 ? " waits at " : " wait at ") + format(*site);
 }
 
 [[noreturn]] void diverged(Thread &thread, const Site *site, const Warp::Meeting &other, const std::string &why) {
@@ -82,8 +82,8 @@ void complete(Warp &warp, Warp::Meeting &meeting, Thread *running) {
 
 } // namespace
 
-void meetWarp(Thread &thread, const Site *site, uint32_t mask, bool aligned, const uint64_t *in, uint64_t *out,
-              WarpWork work) {
+bool arriveAtWarp(Thread &thread, const Site *site, uint32_t mask, bool aligned, const uint64_t *in, uint64_t *out,
+                  WarpWork work) {
   Warp &warp = *thread.warp;
   thread.site = site;
   if (aligned)
@@ -108,17 +108,19 @@ void meetWarp(Thread &thread, const Site *site, uint32_t mask, bool aligned, con
     diverged(thread, site, meeting,
              "lane " + std::to_string(thread.lane) + " reaches " + site->instruction->spelling() +
                  " while others of its member mask " + hexMask(mask) + " are at " +
-                 (sameOperation(meeting.site, site) ? "the same instruction elsewhere in the text, which .aligned forbids"
-                                                    : meeting.site->instruction->spelling()));
+                 (sameOperation(meeting.site, site)
+                      ? "the same instruction elsewhere in the text, which .aligned forbids"
+                      : meeting.site->instruction->spelling()));
   }
   meeting.in[thread.lane] = in;
   meeting.out[thread.lane] = out;
   meeting.arrived |= 1u << thread.lane;
   if ((meeting.mask & liveLanes(warp) & ~meeting.arrived) == 0) {
     complete(warp, meeting, &thread);
-    return;
+    return false;
   }
-  Scheduler::block(thread, {"the other lanes of member mask 0x%llx", site, 0, mask});
+  thread.wait = {"the other lanes of member mask 0x%llx", site, 0, mask};
+  return true;
 }
 
 void leaveWarp(Thread &thread) {
@@ -136,7 +138,7 @@ void leaveWarp(Thread &thread) {
   }
 }
 
-void meetWarpgroup(Thread &thread, const Site *site, const uint64_t *in, uint64_t *out, WarpgroupWork work) {
+bool arriveAtWarpgroup(Thread &thread, const Site *site, const uint64_t *in, uint64_t *out, WarpgroupWork work) {
   Cta &cta = *thread.cta;
   thread.site = site;
   uint32_t group = thread.linear / 128, index = thread.linear % 128;
@@ -175,14 +177,15 @@ void meetWarpgroup(Thread &thread, const Site *site, const uint64_t *in, uint64_
   meeting.operands.in[index] = in ? in : &nothing;
   meeting.operands.out[index] = out;
   if (++meeting.arrived < 128) {
-    Scheduler::block(thread, {"the rest of its warpgroup", site, 0, 0});
-    return;
+    thread.wait = {"the rest of its warpgroup", site, 0, 0};
+    return true;
   }
   work(cta, site, meeting.operands);
   meeting.arrived = 0;
   for (uint32_t i = 0; i < 128; ++i)
     if (i != index)
       Scheduler::wake(*cta.threads[group * 128 + i]);
+  return false;
 }
 
 } // namespace ptxsim

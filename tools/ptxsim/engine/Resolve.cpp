@@ -86,9 +86,8 @@ Location local(const Request &request, uint64_t offset) {
     request.fail(Check::Bounds, "local offset " + hex(offset) + ": outside the thread's " +
                                     std::to_string(thread.localBytes) + " bytes of local memory");
   if (offset + request.bytes > thread.localTop)
-    request.fail(Check::Lifetime, "local offset " + hex(offset) +
-                                      ": behind the frames of the functions at work (" + hex(thread.localTop) +
-                                      "): local memory of a function that has returned");
+    request.fail(Check::Lifetime, "local offset " + hex(offset) + ": behind the frames of the functions at work (" +
+                                      hex(thread.localTop) + "): local memory of a function that has returned");
   return {Space::Local, thread.local + offset, thread.localShadow ? thread.localShadow + offset : nullptr, nullptr,
           offset};
 }
@@ -105,21 +104,25 @@ Location global(const Request &request) {
                             : window == kFunctionWindow ? "address of a function"
                                                         : nullptr;
     if (spaceName)
-      request.fail(Check::Space, "address " + hex(request.address) + ": the " + spaceName + ", but the instruction is "
-                                     "for " + (request.space == Space::Generic ? "data" : "global memory"));
+      request.fail(Check::Space, "address " + hex(request.address) + ": the " + spaceName +
+                                     ", but the instruction is "
+                                     "for " +
+                                     (request.space == Space::Generic ? "data" : "global memory"));
     bool freed = false;
     std::string reason = memory.explain(request.address, request.bytes, freed);
     bool small = !freed && request.address < (1ull << 32) && request.address >= kSharedStart &&
                  (request.address & kSharedOffsetMask) < thread.sharedEnd;
     if (small)
       reason = "a shared address, or a null pointer with an offset, but the instruction takes a generic or global one";
-    request.fail(freed ? Check::Lifetime : small ? Check::Space : Check::Bounds,
+    request.fail(freed   ? Check::Lifetime
+                 : small ? Check::Space
+                         : Check::Bounds,
                  "address " + hex(request.address) + ": " + reason);
   }
   request.checkAlignment("global");
   if (allocation->readOnly && request.access != Access::Read)
-    request.fail(Check::Bounds, "address " + hex(request.address) + ": inside '" + allocation->label +
-                                    "', which is read-only");
+    request.fail(Check::Bounds,
+                 "address " + hex(request.address) + ": inside '" + allocation->label + "', which is read-only");
   if (request.access != Access::Read && thread.grid->poison)
     memory.noteWritten(request.address, request.bytes);
   return {Space::Global, reinterpret_cast<uint8_t *>(request.address),
@@ -141,8 +144,8 @@ Location resolve(Thread &thread, const Site *site, Space space, uint64_t address
     return shared(request, uint32_t(address), space == Space::SharedCluster);
   case Space::Local:
     if ((address & kWindowMask) == kLocalWindow)
-      request.fail(Check::Space, "local offset " + hex(address) +
-                                     ": a generic address; it must be converted by cvta.to.local");
+      request.fail(Check::Space,
+                   "local offset " + hex(address) + ": a generic address; it must be converted by cvta.to.local");
     return local(request, address);
   case Space::Generic:
     if ((address & kWindowMask) == kSharedWindow && (address & ~kWindowMask) >> 32 == 0)
@@ -161,9 +164,7 @@ Location resolve(Thread &thread, const Site *site, Space space, uint64_t address
 extern "C" uint8_t *ptxsim_address(ptxsim::Thread *thread, const ptxsim::Site *site, uint64_t address) {
   using namespace ptxsim;
   llvm::StringRef opcode = site->instruction->opcode();
-  Access access = opcode == "st"                      ? Access::Write
-                  : opcode == "atom" || opcode == "red" ? Access::Atomic
-                                                      : Access::Read;
+  Access access = opcode == "st" ? Access::Write : opcode == "atom" || opcode == "red" ? Access::Atomic : Access::Read;
   // Loads and stores are aligned to all that they access, vectors included (PTX ISA 9.0, section 6.4.1.1).
   Location where = resolve(*thread, site, site->space, address, site->bytes, site->bytes, access);
   if (where.space == ptx::Space::Global)

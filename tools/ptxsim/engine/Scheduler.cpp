@@ -14,9 +14,9 @@ namespace context = boost::context::detail;
 
 namespace {
 
-constexpr uint32_t kFuel = 256;       // back-edges between yields
-constexpr uint32_t kSpinningFuel = 16; // of a thread whose state does not change
-constexpr uint32_t kTimeoutFuel = 2;   // after a wait has timed out
+constexpr uint32_t kFuel = 256;           // back-edges between yields
+constexpr uint32_t kSpinningFuel = 16;    // of a thread whose state does not change
+constexpr uint32_t kTimeoutFuel = 2;      // after a wait has timed out
 constexpr uint32_t kCheckTimeEvery = 512; // refuels
 
 // The scheduler at work on this host thread. Fibers never move to another host thread.
@@ -119,9 +119,13 @@ void Scheduler::yield(Thread &thread) {
 }
 
 void Scheduler::block(Thread &thread, const Wait &wait) {
+  thread.wait = wait;
+  block(thread);
+}
+
+void Scheduler::block(Thread &thread) {
   Implementation &state = stateOf(thread);
   state.clearSpinning(thread);
-  thread.wait = wait;
   thread.state = Thread::State::Blocked;
   state.leave(thread);
 }

@@ -46,6 +46,7 @@ public:
   /// --- for handlers, on a fiber ---
   static void yield(Thread &thread);                   ///< stays ready; others run
   static void block(Thread &thread, const Wait &wait); ///< returns after wake()
+  static void block(Thread &thread);                   ///< the same; `thread.wait` has been set
   static void wake(Thread &thread);                    ///< harmless if not blocked
   /// A point where a random schedule may switch; does nothing in the fixed schedule.
   static void preempt(Thread &thread);

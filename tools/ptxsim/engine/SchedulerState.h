@@ -97,8 +97,10 @@ struct Scheduler::Implementation {
 
   // --- the host thread's loop: engine/Worker.cpp ---
   void run(Launch &launch, unsigned worker);
+  void runUnits();
   bool startUnit();
   void reapUnits();
+  bool anyUnitIsDead() const; ///< all that is left of some cluster waits without a time limit
   bool advance();     ///< nobody is ready, or all who are spin: lets something else move; false: nothing can
   bool confirmStuck(); ///< whether the lack of progress is final
   bool releaseTimed(bool alsoSpinning);

@@ -99,7 +99,8 @@ SharedLayout layOutShared(const Program::Implementation &program, const Function
       byName[variable->name] = uint32_t(end);
     end += variable->bytes;
     if (end >= 1u << kSharedRankShift)
-      throw ptx::Error(variable->position, "shared variable '" + variable->name + "' lies beyond 16 MiB of shared memory");
+      throw ptx::Error(variable->position,
+                       "shared variable '" + variable->name + "' lies beyond 16 MiB of shared memory");
   }
   layout.staticBytes = uint32_t(end - kSharedStart);
   layout.dynamicStart = uint32_t(llvm::alignTo(end, dynamicAlignment));

@@ -65,8 +65,7 @@ struct Arguments {
   template <class T> T next() {
     offset = (offset + sizeof(T) - 1) & ~uint64_t(sizeof(T) - 1);
     T value;
-    std::memcpy(&value,
-                resolve(thread, site, ptx::Space::Generic, address + offset, sizeof(T), 1, Access::Read).host,
+    std::memcpy(&value, resolve(thread, site, ptx::Space::Generic, address + offset, sizeof(T), 1, Access::Read).host,
                 sizeof(T));
     offset += sizeof(T);
     ++count;

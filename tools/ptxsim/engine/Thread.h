@@ -45,7 +45,7 @@ struct Wait {
   uint64_t detail = 0, detail2 = 0; ///< barrier number or address; phase
 };
 
-struct Thread {
+struct alignas(64) Thread {
   // Read by translated code; keep trivially laid out (offsetof).
   uint32_t tid[3];
   uint32_t lane, linear;                 ///< lane in its warp, index in its block

@@ -70,8 +70,8 @@ std::string describeWaiting(const std::vector<std::unique_ptr<Unit>> &units) {
           verb.insert(verb.find(' ') == std::string::npos ? verb.size() : verb.find(' '), "s");
         text += (text.empty() ? "" : "\n") + std::to_string(threads.size()) +
                 (threads.size() == 1 ? " thread (" : " threads (") + describeRanges(threads) + ") of block (" +
-                std::to_string(block->id[0]) + "," + std::to_string(block->id[1]) + "," +
-                std::to_string(block->id[2]) + ") " + verb;
+                std::to_string(block->id[0]) + "," + std::to_string(block->id[1]) + "," + std::to_string(block->id[2]) +
+                ") " + verb;
       }
     }
   if (left)

@@ -184,8 +184,8 @@ template <WarpWork work> void run(Thread *thread, const Site *site, const uint64
   meetWarp(*thread, site, uint32_t(in[last]), false, in, out, work);
 }
 
-// Which lanes are "active" is the scheduler's business (PTX ISA 9.0, section 9.7.13.13 "activemask"); the executing lane
-// alone is an answer that hardware may give at any time, and the one that programs are least prepared for.
+// Which lanes are "active" is the scheduler's business (PTX ISA 9.0, section 9.7.13.13 "activemask"); the executing
+// lane alone is an answer that hardware may give at any time, and the one that programs are least prepared for.
 void runActivemask(Thread *thread, const Site *site, const uint64_t *, uint64_t *out) {
   out[0] = 1u << thread->lane;
   if (thread->grid->poison)
@@ -208,8 +208,8 @@ bool bindWarp(Site &site) {
   if (!handler)
     return false;
   if (opcode != "elect" && !instruction.has("sync"))
-    throw ptx::Error(instruction.position, "'" + instruction.spelling() +
-                                               "' without .sync is gone since sm_70; use the form with .sync");
+    throw ptx::Error(instruction.position,
+                     "'" + instruction.spelling() + "' without .sync is gone since sm_70; use the form with .sync");
   auto decoded = std::make_unique<WarpPayload>();
   decoded->shuffle = instruction.has("up")     ? Shuffle::Up
                      : instruction.has("down") ? Shuffle::Down

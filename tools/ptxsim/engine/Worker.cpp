@@ -21,6 +21,17 @@ void Scheduler::Implementation::run(Launch &newLaunch, unsigned worker) {
   bias = {};
   untilSwitch = 0;
   setSchedulerAtWork(this);
+  try {
+    runUnits();
+  } catch (...) { // of the host: fibers throw nothing
+    std::lock_guard lock(launch->failureMutex);
+    launch->failure = std::current_exception();
+    launch->stopped = stopping = true;
+  }
+  finish();
+}
+
+void Scheduler::Implementation::runUnits() {
   // Random schedules mix the blocks of some clusters from the start.
   size_t atOnce = isRandom ? 1 + below(4) : 1;
   for (;;) {
@@ -36,7 +47,6 @@ void Scheduler::Implementation::run(Launch &newLaunch, unsigned worker) {
     if (Thread *next = pick())
       resume(next, &mainContext);
   }
-  finish();
 }
 
 bool Scheduler::Implementation::startUnit() {
@@ -93,10 +103,30 @@ bool Scheduler::Implementation::releaseTimed(bool alsoSpinning) {
   return any;
 }
 
+// Threads of a cluster are woken by each other and by work in flight, of which there is none here.
+bool Scheduler::Implementation::anyUnitIsDead() const {
+  for (auto &unit : resident) {
+    bool dead = true;
+    for (auto &block : unit->blocks)
+      for (auto &thread : block->threads)
+        if (thread->state != Thread::State::Exited && (thread->state != Thread::State::Blocked || thread->timed)) {
+          dead = false;
+          break;
+        }
+    if (dead)
+      return true;
+  }
+  return false;
+}
+
 // In the order of likelihood. Threads that spin stay ready; what moves here may be what they wait for.
 bool Scheduler::Implementation::advance() {
   if (landOne())
     return true;
+  if (anyUnitIsDead()) {
+    reportDeadlock();
+    return false;
+  }
   // Twice as many clusters each time: a grid barrier makes all of the grid resident in few steps.
   size_t target = resident.size() * 2;
   bool started = false;
@@ -119,17 +149,9 @@ bool Scheduler::Implementation::advance() {
   return true;
 }
 
-// Everybody waits or spins. Blocked threads alone are a deadlock at once, as only threads of their own cluster wake
-// them. Spinning ones may wait for other host threads; and a loop may make progress through memory alone, so memory
-// has to be the same, too.
+// Everybody waits or spins. Who spins may wait for other host threads; and a loop may make progress through memory
+// alone, so memory has to be the same, too.
 bool Scheduler::Implementation::confirmStuck() {
-  bool anySpins = !ready.empty();
-  for (auto &unit : resident)
-    for (auto &block : unit->blocks)
-      for (auto &thread : block->threads)
-        anySpins |= thread->timed;
-  if (!anySpins)
-    return true;
   if (!markedStuck)
     markedStuck = true, launch->stuckWorkers.fetch_add(1);
   bool final = false;
@@ -170,10 +192,10 @@ uint64_t Scheduler::Implementation::memoryHash() const {
 }
 
 void Scheduler::Implementation::reportDeadlock() {
-  bool anySpins = !ready.empty();
+  bool dead = anyUnitIsDead();
   endLaunch(Check::Deadlock,
-            anySpins ? "deadlock: nobody makes progress; the threads that run repeat a loop in which nothing changes"
-                     : "deadlock: all threads that are left wait for each other",
+            !dead ? "deadlock: nobody makes progress; the threads that run repeat a loop in which nothing changes"
+                  : "deadlock: all threads that are left wait for each other",
             describeWaiting(resident));
 }
 
@@ -203,6 +225,7 @@ void Scheduler::Implementation::finish() {
     endUnit(*launch, *unit);
   }
   resident.clear();
+  stacks.trim();
   ready.clear();
   unordered.clear();
   queues.clear();
