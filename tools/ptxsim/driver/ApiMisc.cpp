@@ -26,7 +26,7 @@ void *findFunction(const char *name, int version, bool perThread, bool &known) {
     if (entry.since <= version)
       return perThread && entry.perThread ? entry.perThread : entry.function;
   }
-  for (size_t k = 0; k < kNumEntryPoints; ++k) {
+  for (size_t k = 0; k < kNumEntryPoints && !known; ++k) {
     const EntryPoint &entry = kEntryPoints[k];
     size_t length = std::strlen(entry.name);
     if (std::strncmp(entry.name, name, length) != 0)
