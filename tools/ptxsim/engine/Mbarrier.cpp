@@ -359,13 +359,18 @@ void countTransactions(const Thread &thread, const Site *site, Cta &, uint32_t a
 namespace {
 
 /// The asynchronous proxy updates the barrier when the copy completes: what mbarrier.init wrote through the generic
-/// proxy must have reached it, by fence.mbarrier_init or fence.proxy.async between the init and the copy.
+/// proxy must have reached it, by fence.mbarrier_init or fence.proxy.async between the init and the copy. Inside a
+/// block an execution barrier in between is let pass as well: cuda::memcpy_async (libcu++ of CUDA 13.0) issues bulk
+/// copies on barriers that were initialised in front of a __syncthreads() and never fenced, so it cannot be called
+/// wrong.
 void checkInitFenced(Thread &thread, const Site *site, const MbarrierPlace &place, const SyncClock &issued) {
   const Mbarrier &barrier = *place.barrier;
   auto covers = [&](const std::shared_ptr<VectorClock> &clock) {
     return clock && clock->get(barrier.initComponent) >= barrier.initClock;
   };
-  if (!barrier.initFenced && !covers(issued.async) && covers(issued.generic))
+  // The thread's own clock lacks its own epochs but for those that a synchronisation gave back.
+  const bool met = place.cta == thread.cta && thread.clock->generic.get(barrier.initComponent) >= barrier.initClock;
+  if (!barrier.initFenced && !met && !covers(issued.async) && covers(issued.generic))
     thread.grid->reporter->note(
         Check::Proxy, &thread, site,
         "the copy completes on " + named(place.address) +

@@ -54,8 +54,27 @@ TEST(BulkCopy, Load) {
 }
 
 TEST(BulkCopy, LoadWithoutFenceOfTheInit) {
-  expectFinding(kernel(2, kShared, load("", waitLoop("bar", "0"))), threads(32), Check::Proxy, "mbarrier.init",
-                inAndScratch);
+  // With a barrier of the block in between it is what cuda::memcpy_async does, so it passes.
+  expectClean(kernel(2, kShared, load("", waitLoop("bar", "0"))), threads(32), counting(32), inAndOut);
+  auto alone = [](const char *fence) {
+    return std::string("mbarrier.init.shared.b64 [bar], 1;\n") + fence +
+           "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 16;\n"
+           "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [data], [%rd1], 16, [bar];\n" +
+           waitLoop("bar", "0") + "ld.shared.u32 %r6, [data];\nst.global.u32 [%rd2], %r6;\n";
+  };
+  expectClean<uint32_t>(kernel(2, kShared, alone("fence.mbarrier_init.release.cluster;\n")), threads(1), {100},
+                        inAndOut);
+  expectClean<uint32_t>(kernel(2, kShared, alone(kProxyFence)), threads(1), {100}, inAndOut);
+  expectFinding(kernel(2, kShared, alone("")), threads(1), Check::Proxy, "mbarrier.init", inAndScratch);
+  // A barrier of another block always needs the fence.
+  const std::string remote =
+      "mbarrier.init.shared.b64 [bar], 1;\nbarrier.cluster.arrive.aligned;\n"
+      "barrier.cluster.wait.aligned;\nmov.b16 %h1, 3;\nsetp.ne.u32 %p1, %r2, 0;\n"
+      "mbarrier.arrive.expect_tx.shared.b64 _, [bar], 16;\n"
+      "@!%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster "
+      "[data], [%rd1], 16, [bar], %h1;\n" +
+      waitLoop("bar", "0") + "barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;\n";
+  expectFinding(kernel(2, kShared, remote), threads(1, 2, 2), Check::Proxy, "mbarrier.init", inAndScratch);
 }
 
 TEST(BulkCopy, LoadWithoutWait) {
