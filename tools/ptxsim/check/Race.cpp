@@ -126,7 +126,7 @@ void RaceDetector::snapshot(Thread &thread, SyncClock &into) { into = implementa
 
 void RaceDetector::access(Thread &thread, const Site *site, const Location &where, uint64_t bytes, Access kind,
                           Order order, Scope scope, const void *newBytes) {
-  if (where.space != ptx::Space::Shared && where.space != ptx::Space::Global)
+  if (!bytes || (where.space != ptx::Space::Shared && where.space != ptx::Space::Global))
     return;
   Implementation &self = *implementation;
   ThreadClock &clock = *thread.clock;
@@ -171,7 +171,7 @@ void RaceDetector::access(Thread &thread, const Site *site, const Location &wher
 
 void RaceDetector::asyncAccess(const Thread &issuer, const Site *site, const SyncClock &issued, Agent agent,
                                uint64_t clock, bool asyncProxy, const Location &where, uint64_t bytes, Access kind) {
-  if (where.space != ptx::Space::Shared && where.space != ptx::Space::Global)
+  if (!bytes || (where.space != ptx::Space::Shared && where.space != ptx::Space::Global))
     return;
   Implementation &self = *implementation;
   static const VectorClock kNothing;
