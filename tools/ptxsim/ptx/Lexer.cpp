@@ -78,7 +78,8 @@ void Lexer::advance() {
     return;
   }
   char c = *at;
-  if (isWordStart(c)) {
+  bool isRemainder = c == '%' && !(end - at > 1 && isWordPart(at[1]));
+  if (isWordStart(c) && !isRemainder) {
     current.kind = Token::Kind::Word;
     ++at;
     while (at != end && isWordPart(*at))

@@ -190,20 +190,24 @@ void Parser::parseInitialiser(Variable &variable) {
       if (!token().is('}'))
         continue;
     } else {
-      uint64_t bytes = token().kind == Token::Kind::String ? token().text.size() + 1 : element;
-      if (at + bytes > room)
-        failHere("initialiser of '" + variable.name + "' is longer than its " + std::to_string(room) + " bytes");
-      if (isOpen && at + bytes > variable.initialiser.size())
-        reserve(std::max<uint64_t>(at + bytes, variable.initialiser.size() * 2 <= kMostInitialiserBytes
-                                                   ? variable.initialiser.size() * 2
-                                                   : at + bytes));
-      if (token().kind == Token::Kind::String) {
-        parseInitialiserString(variable, at);
-        at += bytes;
-      } else {
+      std::string text;
+      Position position = token().position;
+      bool isString = token().kind == Token::Kind::String;
+      if (isString && element != 1)
+        failHere("a string can only initialise bytes, '" + variable.name + "' has type ." + name(variable.type).str());
+      if (isString)
+        text = parseString();
+      uint64_t end = at + (isString ? text.size() : element);
+      uint64_t limit = depth > 1 ? starts.back() + strides[depth - 2] : room;
+      if (end > std::min(limit, room))
+        fail(position, "initialiser of '" + variable.name + "' has more values than its type has room for");
+      if (isOpen && end > variable.initialiser.size())
+        reserve(std::min(std::max<uint64_t>(end, variable.initialiser.size() * 2), kMostInitialiserBytes));
+      if (isString)
+        std::copy(text.begin(), text.end(), variable.initialiser.begin() + at);
+      else
         parseInitialiserValue(variable, at);
-        at += element;
-      }
+      at = end;
     }
     while (depth && token().is('}')) {
       lexer.advance();
@@ -211,6 +215,8 @@ void Parser::parseInitialiser(Variable &variable) {
       if (depth)
         at = starts.back() + strides[depth - 1];
       starts.pop_back();
+      if (at > room)
+        failHere("initialiser of '" + variable.name + "' has more rows than its type has room for");
     }
     if (depth)
       expect(',', "or '}' in an initialiser");
@@ -227,9 +233,9 @@ void Parser::parseInitialiser(Variable &variable) {
   initialiserBytes += variable.bytes;
 }
 
-void Parser::parseInitialiserString(Variable &variable, uint64_t offset) {
-  if (bitWidth(variable.type) != 8)
-    failHere("a string can only initialise bytes, '" + variable.name + "' has type ." + name(variable.type).str());
+/// The bytes of a string in quotes, with the zero behind it.
+std::string Parser::parseString() {
+  std::string bytes;
   llvm::StringRef text = token().text;
   for (size_t k = 0; k < text.size(); ++k) {
     char c = text[k];
@@ -253,12 +259,13 @@ void Parser::parseInitialiserString(Variable &variable, uint64_t offset) {
         c = text[k];
         break;
       default:
-        failHere("escape '\\" + std::string(1, text[k]) + "' in a string is not understood");
+        failHere("escape " + quoted(text.substr(k - 1, 2)) + " in a string is not understood");
       }
     }
-    variable.initialiser[offset++] = uint8_t(c);
+    bytes += c;
   }
   lexer.advance();
+  return bytes + '\0';
 }
 
 void Parser::parseInitialiserValue(Variable &variable, uint64_t offset) {

@@ -67,7 +67,7 @@ private:
   void layOut(Variable &variable, uint64_t alignment);
   void parseInitialiser(Variable &variable);
   void parseInitialiserValue(Variable &variable, uint64_t offset);
-  void parseInitialiserString(Variable &variable, uint64_t offset);
+  std::string parseString();
   void parseRelocation(Variable &variable, uint64_t offset, uint64_t mask);
   void chargeBytes(uint64_t bytes, Position position);
   bool redeclareVariable(Variable &variable, llvm::ArrayRef<std::unique_ptr<Variable>> list);

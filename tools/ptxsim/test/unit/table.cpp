@@ -22,6 +22,7 @@ const char *const kHead = R"(
 .entry kernel()
 {
   .reg .pred %p<4>;
+  .reg .b8 %b<4>;
   .reg .b16 %h<4>;
   .reg .b32 %r<4>;
   .reg .b64 %d<4>;
@@ -31,25 +32,40 @@ LABEL:
 )";
 
 std::string registerOf(Type type) {
-  switch (type == Type::Pred ? 1 : std::max(16u, bitWidth(type))) {
-  case 1: return "%p1";
-  case 16: return type == Type::None ? "%d1" : "%h1";
-  case 32: return "%r1";
-  case 64: return "%d1";
-  default: return "%q1";
+  switch (bitWidth(type)) {
+  case 0:
+    return "%d1";
+  case 1:
+    return "%p1";
+  case 8:
+    return "%b1";
+  case 16:
+    return "%h1";
+  case 32:
+    return "%r1";
+  case 64:
+    return "%d1";
+  default:
+    return "%q1";
   }
 }
 
 std::string operandOf(const OperandSpec &spec, bool isBranch) {
   std::string text;
   switch (spec.kind) {
-  case Kind::Value: return registerOf(spec.type);
-  case Kind::Pair: return registerOf(spec.type) + "|%p2";
-  case Kind::Immediate: return "1";
-  case Kind::Label: return isBranch ? "LABEL" : "targets";
-  case Kind::Sink: return "_";
+  case Kind::Value:
+    return registerOf(spec.type);
+  case Kind::Pair:
+    return registerOf(spec.type) + "|%p2";
+  case Kind::Immediate:
+    return "1";
+  case Kind::Label:
+    return isBranch ? "LABEL" : "targets";
+  case Kind::Sink:
+    return "_";
   case Kind::Function:
-  case Kind::Rest: return "callee";
+  case Kind::Rest:
+    return "callee";
   case Kind::Vector:
     for (unsigned k = 0; k < spec.count; ++k)
       text += (k ? ", " : "") + registerOf(spec.type);
@@ -121,13 +137,20 @@ TEST(Table, EveryRowParses) {
 std::string spoilt(const OperandSpec &spec) {
   switch (spec.kind) {
   case Kind::Value:
-  case Kind::Pair: return spec.type == Type::Pred ? "%r1" : "%p1";
-  case Kind::Vector: return "{%p1}";
-  case Kind::Address: return "%r1";
-  case Kind::Immediate: return "%r1";
-  case Kind::Label: return "kernel";
-  case Kind::Sink: return "%d2";
-  default: return "";
+  case Kind::Pair:
+    return spec.type == Type::Pred ? "%r1" : "%p1";
+  case Kind::Vector:
+    return "{%p1}";
+  case Kind::Address:
+    return "%r1";
+  case Kind::Immediate:
+    return "%r1";
+  case Kind::Label:
+    return "kernel";
+  case Kind::Sink:
+    return "%d2";
+  default:
+    return "";
   }
 }
 
@@ -151,10 +174,10 @@ TEST(Table, EveryRowRefusesWrongOperands) {
 }
 
 TEST(Table, WidthsMustAgree) {
-  for (const char *wrong : {"add.s32 %r1, %r2, %d1", "add.s64 %d1, %r1, %d2", "mul.wide.u32 %r1, %r2, %r3",
-                            "shl.b64 %d1, %d2, %d3", "popc.b64 %d1, %d2", "cvt.u64.u32 %r1, %r2",
-                            "ld.global.b64 %r1, [%d1]", "setp.eq.s32 %r1, %r2, %r3", "selp.b32 %r1, %r2, %r3, %r1",
-                            "mad.wide.u32 %d1, %r1, %r2, %r3"})
+  for (const char *wrong :
+       {"add.s32 %r1, %r2, %d1", "add.s64 %d1, %r1, %d2", "mul.wide.u32 %r1, %r2, %r3", "shl.b64 %d1, %d2, %d3",
+        "popc.b64 %d1, %d2", "cvt.u64.u32 %r1, %r2", "ld.global.b64 %r1, [%d1]", "setp.eq.s32 %r1, %r2, %r3",
+        "selp.b32 %r1, %r2, %r3, %r1", "mad.wide.u32 %d1, %r1, %r2, %r3"})
     EXPECT_THROW(parse(moduleWith(wrong, {}), "row"), Error) << wrong;
   for (const char *right : {"ld.global.u8 %d1, [%d2]", "st.global.b16 [%d1], %r1", "cvt.u32.u16 %d1, %r2",
                             "shl.b64 %d1, %d2, %r3", "mul.wide.u32 %d1, %r2, 3"})
@@ -185,7 +208,7 @@ TEST(Table, NewerFormsNeedNewerTargets) {
     parse(text, "old");
     FAIL();
   } catch (const Error &error) {
-    EXPECT_STREQ(error.what(), "15:1: instruction 'mbarrier.try_wait.shared.b64' needs sm_90, but the module's target "
+    EXPECT_STREQ(error.what(), "16:1: instruction 'mbarrier.try_wait.shared.b64' needs sm_90, but the module's target "
                                "is sm_80");
   }
 }
