@@ -75,18 +75,18 @@ std::vector<uint8_t> readFile(const char *path) {
   return std::vector<uint8_t>(std::istreambuf_iterator<char>(file), {});
 }
 
-/// `.target sm_90a`: the number, and whether the code is for exactly that chip.
-static void checkTarget(const ptx::Module &module, const Architecture &architecture) {
-  llvm::StringRef target = module.target;
+/// Refuses PTX for another chip before it is parsed: `.target sm_90a` is for exactly that one, sm_80 for it and later
+/// ones.
+static void checkTarget(llvm::StringRef text, const Architecture &architecture) {
+  llvm::StringRef target = text.split(".target").second.ltrim();
   unsigned wanted = 0;
-  target.consume_front("sm_");
-  if (target.consumeInteger(10, wanted))
-    return;
+  if (!target.consume_front("sm_") || target.consumeInteger(10, wanted))
+    return; // the parser has more to say
   unsigned device = architecture.major * 10 + architecture.minor;
   bool exact = target.starts_with("a") || target.starts_with("f");
   if (exact ? wanted != device : wanted > device)
-    throw BadImage(true, "the PTX is for " + module.target + ", the device is " + architecture.name +
-                             " (PTXSIM_ARCH chooses another)");
+    throw BadImage(true, "the PTX is for sm_" + std::to_string(wanted) + (exact ? target.take_front(1).str() : "") +
+                             ", the device is " + architecture.name + " (PTXSIM_ARCH chooses another)");
 }
 
 std::shared_ptr<DriverModule> loadModule(Driver &driver, const ImageBytes &image, const std::string &name,
@@ -101,8 +101,8 @@ std::shared_ptr<DriverModule> loadModule(Driver &driver, const ImageBytes &image
     std::vector<PtxText> texts = readImage(image, driver.device->architecture(), name);
     for (const PtxText &text : texts) {
       current = text.name;
+      checkTarget(text.text, driver.device->architecture());
       std::shared_ptr<Program> program = driver.device->load(text.text, text.name, module->programs);
-      checkTarget(program->module(), driver.device->architecture());
       module->programs.push_back(program);
       options.info(text.name + ": " + std::to_string(program->module().functions.size()) + " functions for " +
                    program->module().target);
