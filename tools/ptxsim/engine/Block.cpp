@@ -24,6 +24,7 @@ namespace {
 
 constexpr uint64_t kLocalAlignment = 128;
 constexpr uint64_t kLocalFillLimit = 1 << 20;
+constexpr size_t kKept = 64 << 20; // larger buffers go back to the host
 
 /// Memory for shared windows and local memory, kept for the next blocks of this host thread. Aligned as no PTX type
 /// needs more than.
@@ -44,6 +45,10 @@ public:
   void give(uint8_t *data, size_t bytes) {
     if (!data)
       return;
+    if (bytes > kKept) {
+      std::free(data);
+      return;
+    }
     if (idle.size() >= 16) {
       std::free(idle.front().data);
       idle.erase(idle.begin());

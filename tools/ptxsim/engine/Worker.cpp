@@ -50,7 +50,7 @@ void Scheduler::Implementation::runUnits() {
 }
 
 bool Scheduler::Implementation::startUnit() {
-  if (resident.size() >= launch->unitsResident)
+  if (resident.size() >= launch->unitsResident || launch->nextUnit >= launch->units)
     return false;
   uint32_t index = launch->nextUnit.fetch_add(1);
   if (index >= launch->units)

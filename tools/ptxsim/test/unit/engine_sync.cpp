@@ -1,6 +1,8 @@
 // Tests barriers, exchanges within a warp, clusters, and the reports of hangs.
 #include "EngineWorld.h"
 
+#include <set>
+
 using namespace ptxsim;
 using namespace ptxsim::test;
 
@@ -22,7 +24,7 @@ std::string perThread(const std::string &body, const std::string &declarations =
 })";
 }
 
-/// Runs it in the fixed schedule and some random ones; returns the last run's words.
+/// Runs it in the fixed schedule and some random ones, these with all checks on; returns the last run's words.
 std::vector<uint32_t> results(const std::string &body, LaunchConfig config, const char *target = "sm_80",
                               const std::string &declarations = "") {
   EngineWorld world(perThread(body, declarations), target);
@@ -30,7 +32,10 @@ std::vector<uint32_t> results(const std::string &body, LaunchConfig config, cons
   std::vector<uint32_t> first;
   for (uint64_t seed = 0; seed < 6; ++seed) {
     uint64_t out = world.buffer<uint32_t>(count, ~0u);
-    LaunchResult result = world.run("k", config, {out}, seed ? randomly(seed) : Options());
+    Options options = seed ? randomly(seed) : Options();
+    if (seed % 2)
+      options.checks = CheckSet::all();
+    LaunchResult result = world.run("k", config, {out}, options);
     EXPECT_TRUE(result.clean()) << text(result);
     std::vector<uint32_t> words(world.at<uint32_t>(out), world.at<uint32_t>(out) + count);
     if (seed)
@@ -376,6 +381,90 @@ WAIT:
   mov.u32 %r0, 4;)",
                        shape(1, 1));
   EXPECT_EQ(words[0], 4u);
+}
+
+// Every thread draws tickets: the order of draws is the schedule.
+std::vector<uint32_t> tickets(EngineWorld &world, const Options &options) {
+  uint64_t out = world.buffer<uint32_t>(64 * 4), counter = world.buffer<uint32_t>(1);
+  EXPECT_CLEAN(world.run("draw", shape(1, 64), {out, counter}, options));
+  return {world.at<uint32_t>(out), world.at<uint32_t>(out) + 64 * 4};
+}
+
+TEST(Schedule, SeedsReproduceAndDiffer) {
+  EngineWorld world(R"(
+.visible .entry draw(.param .u64 out, .param .u64 counter) {
+  .reg .b32 %r<5>; .reg .b64 %d<5>; .reg .pred %p<2>;
+  ld.param.u64 %d1, [out]; ld.param.u64 %d2, [counter];
+  mov.u32 %r1, %tid.x; mul.wide.u32 %d3, %r1, 16; add.u64 %d1, %d1, %d3;
+  mov.u32 %r2, 0;
+DRAW:
+  atom.global.add.u32 %r3, [%d2], 1;
+  st.global.u32 [%d1], %r3;
+  add.u64 %d1, %d1, 4; add.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, 4; @%p1 bra DRAW;
+  ret;
+})");
+  EXPECT_EQ(tickets(world, {}), tickets(world, {}));
+  std::set<std::vector<uint32_t>> different;
+  for (uint64_t seed = 0; seed < 16; ++seed) {
+    auto first = tickets(world, randomly(seed));
+    EXPECT_EQ(first, tickets(world, randomly(seed)));
+    different.insert(first);
+  }
+  EXPECT_EQ(different.size(), 16u);
+}
+
+TEST(Checks, AMissingBarrierIsARace) {
+  std::string body = R"(
+  shl.b32 %r6, %r1, 2; mov.u32 %r7, words; add.u32 %r6, %r6, %r7;
+  st.shared.u32 [%r6], %r1;
+  xor.b32 %r8, %r1, 1; shl.b32 %r8, %r8, 2; add.u32 %r8, %r8, %r7;
+  bar.warp.sync -1;
+  ld.shared.u32 %r0, [%r8];)";
+  Options options;
+  options.checks = CheckSet::all();
+  EXPECT_CLEAN(launch(body, shape(1, 64), "sm_80", kShared, options));
+  body.replace(body.find("bar.warp.sync -1;"), 17, "");
+  LaunchResult result = launch(body, shape(1, 64), "sm_80", kShared, options);
+  ASSERT_FALSE(result.findings.empty());
+  EXPECT_EQ(result.findings[0].check, Check::Race) << text(result);
+  // A vote is no barrier for memory.
+  body.insert(body.find("ld.shared"), "vote.sync.ballot.b32 %r9, %p1, -1;\n  ");
+  body.insert(0, "setp.eq.u32 %p1, %r1, 0;");
+  result = launch(body, shape(1, 64), "sm_80", kShared, options);
+  ASSERT_FALSE(result.findings.empty());
+  EXPECT_EQ(result.findings[0].check, Check::Race) << text(result);
+}
+
+TEST(Checks, UndefinedBitsTravelThroughShufflesAndAtomics) {
+  Options options;
+  options.checks = CheckSet::all();
+  auto findsPoison = [&](const char *body, const char *declarations) {
+    LaunchResult result = launch(body, shape(1, 32), "sm_80", declarations, options);
+    for (const Finding &finding : result.findings)
+      if (finding.check == Check::Poison)
+        return true;
+    ADD_FAILURE() << text(result);
+    return false;
+  };
+  // Lane 31 never wrote its word; lane 30 branches on it.
+  EXPECT_TRUE(findsPoison(R"(
+  mov.u32 %r7, words; shl.b32 %r6, %r1, 2; add.u32 %r7, %r7, %r6; mov.u32 %r0, 0;
+  setp.lt.u32 %p1, %r4, 31; @%p1 st.shared.u32 [%r7], %r1;
+  ld.shared.u32 %r8, [%r7];
+  shfl.sync.down.b32 %r9, %r8, 1, 31, -1;
+  setp.eq.u32 %p2, %r4, 30; @!%p2 bra JOIN;
+  setp.eq.u32 %p3, %r9, 7; @%p3 mov.u32 %r0, 1; @%p3 bra JOIN;
+  mov.u32 %r0, 2;
+JOIN:)",
+                          kShared));
+  // Adding to undefined memory gives undefined memory.
+  EXPECT_TRUE(findsPoison(R"(
+  mov.u32 %r7, words; mov.u32 %r0, 0;
+  atom.shared.add.u32 %r8, [%r7], 1;
+  setp.gt.u32 %p1, %r8, 5; @%p1 bra JOIN;
+  mov.u32 %r0, 2;
+JOIN:)",
+                          kShared));
 }
 
 } // namespace
