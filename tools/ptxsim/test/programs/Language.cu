@@ -153,7 +153,7 @@ extern "C" __global__ void permute(const int *in, int *out, float *polynomial) {
 #endif
 #if FAULT == 4
   if (threadIdx.x == 3)
-    out = nullptr;
+    asm volatile("mov.u64 %0, 0;" : "=l"(out)); // not a null that the compiler sees
 #endif
   out[threadIdx.x] = sum;
   float x = threadIdx.x * 0.125f, y = 0;

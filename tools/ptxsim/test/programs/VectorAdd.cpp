@@ -4,7 +4,7 @@ using namespace programs;
 
 PROGRAM(VectorAdd, 80) {
   Module module;
-  for (int count : {1, 3, 128, 1000, 4097}) {
+  for (int count : {128, 1, 3, 1000, 4097}) {
     Random random(count);
     std::vector<float> x, y, sum, scaled;
     for (int i = 0; i < count; ++i) {

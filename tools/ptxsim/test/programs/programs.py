@@ -19,7 +19,7 @@ EXPECTED = {
     ("TiledMatmul", 4): "divergence|barrier|deadlock|race", ("TiledMatmul", 5): "bounds|race|poison|value",
     ("Reduction", 1): "race", ("Reduction", 2): "divergence|barrier", ("Reduction", 3): "race", ("Reduction", 4): "race",
     ("Reduction", 5): "race", ("Reduction", 8): "race", ("Scan", 1): "race", ("Scan", 2): "race", ("Scan", 3): "race",
-    ("Scan", 5): "deadlock|trap", ("Scan", 6): "race", ("Scan", 7): "race", ("Sort", 1): "race", ("Histogram", 1): "poison",
+    ("Scan", 5): "deadlock|trap", ("Scan", 6): "race", ("Scan", 7): "race", ("Sort", 1): "race|poison", ("Histogram", 1): "poison",
     ("Histogram", 2): "race", ("Histogram", 3): "race", ("Histogram", 5): "race", ("Transpose", 1): "race",
     ("Pipelines", 1): "race", ("Pipelines", 3): "race", ("Pipelines", 5): "race", ("Pipelines", 6): "race",
     ("CooperativeGroups", 1): "race", ("MmaGemm", 1): "race", ("MmaGemm", 2): "race", ("MmaGemm", 7): "race",
