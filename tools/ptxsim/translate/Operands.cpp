@@ -267,7 +267,7 @@ Bits FunctionEmitter::special(const Operand &operand) {
   }
   default:
     return {callAddress(reinterpret_cast<const void *>(ptxsim_special_register), b.getInt64Ty(),
-                        {thread, b.getInt32(uint32_t(operand.special)), b.getInt32(component)})};
+                        {thread, b.getInt32(uint32_t(operand.special)), b.getInt32(operand.component)})};
   }
 }
 
