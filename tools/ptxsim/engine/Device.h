@@ -36,6 +36,9 @@ struct Options {
       1; ///< host threads that run blocks side by side; 1 whenever schedules are random or races are checked
   uint64_t maxSteps = 0; ///< loop back-edges in all before the launch is stopped as a hang; 0: by time alone
   std::chrono::seconds timeLimit{600};
+  /// How long all threads must do nothing but spin before it is called a deadlock. Not 0 where somebody outside the
+  /// launch may write what they wait for: the host, or a kernel of another stream.
+  std::chrono::milliseconds spinPatience{0};
   unsigned maxFindings = 20;        ///< distinct ones (by check and instructions) that are kept; the rest is counted
   Statistics *statistics = nullptr; ///< filled if given; makes memory instrumented
 };

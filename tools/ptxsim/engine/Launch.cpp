@@ -76,6 +76,7 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
   // What races and statistics keep, and the choices of a random schedule, belong to one host thread.
   bool alone = options.randomSchedule || races || options.statistics;
   launch.workers = alone ? 1 : std::clamp<unsigned>(options.workers, 1, std::min(launch.units, 256u));
+  launch.proofs = std::vector<std::atomic<uint64_t>>(launch.workers);
   launch.unitsResident = launch.config.cooperative
                              ? launch.units
                              : uint32_t(std::max<uint64_t>(1, resident / perCluster / launch.workers));

@@ -39,7 +39,9 @@ struct Launch : Grid {
   std::atomic<uint32_t> nextUnit{0};
   std::atomic<bool> stopped{false};
   std::atomic<uint64_t> steps{0};
-  std::atomic<uint32_t> stuckWorkers{0};   ///< host threads on which everybody waits or spins, or that are done
+  /// By host thread: how often it has seen that all its threads wait or spin. kDone: it has none left.
+  static constexpr uint64_t kDone = ~uint64_t(0);
+  std::vector<std::atomic<uint64_t>> proofs;
   std::mutex failureMutex;
   std::exception_ptr failure; ///< what a host thread threw, such as no memory; Device::launch throws it on
   std::atomic<uint64_t> time{0}; ///< in nanoseconds and in cycles: moves when it is read, and when somebody sleeps

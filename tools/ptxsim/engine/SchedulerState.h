@@ -69,9 +69,14 @@ struct Scheduler::Implementation {
   // Hangs.
   uint32_t spinning = 0; ///< ready threads whose state does not change
   uint32_t refuels = 0, fuelGiven = 0;
-  bool markedStuck = false;
-  unsigned stuckRounds = 0, stuckPatience = 2;
-  uint64_t stuckHash = 0;
+  unsigned workerIndex = 0;
+  unsigned stuckPatience = 2; ///< proofs of our own that a window takes at least
+  struct Window {             ///< of observation, while all spin
+    bool open = false;
+    uint64_t hash = 0; ///< of memory at its start
+    std::chrono::steady_clock::time_point since;
+    std::vector<uint64_t> proofs; ///< of all host threads at its start
+  } window;
 
   // --- switching: engine/Scheduler.cpp ---
   Thread *pick() { return isRandom ? pickRandom() : ready.empty() ? nullptr : ready.popOldest(); }
@@ -103,6 +108,7 @@ struct Scheduler::Implementation {
   bool anyUnitIsDead() const; ///< all that is left of some cluster waits without a time limit
   bool advance();     ///< nobody is ready, or all who are spin: lets something else move; false: nothing can
   bool confirmStuck(); ///< whether the lack of progress is final
+  bool provenByAll() const;
   bool releaseTimed(bool alsoSpinning);
   uint64_t memoryHash() const;
   void reportDeadlock();

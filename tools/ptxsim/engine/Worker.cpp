@@ -14,8 +14,10 @@ void setSchedulerAtWork(Scheduler::Implementation *state); // engine/Scheduler.c
 void Scheduler::Implementation::run(Launch &newLaunch, unsigned worker) {
   launch = &newLaunch;
   isRandom = newLaunch.options.randomSchedule;
-  stopping = unitEnded = markedStuck = false;
-  spinning = refuels = fuelGiven = stuckRounds = 0;
+  stopping = unitEnded = false;
+  workerIndex = worker;
+  window.open = false;
+  spinning = refuels = fuelGiven = 0;
   stuckPatience = 2;
   self.random.seed(newLaunch.options.seed * 0x9e3779b97f4a7c15 + worker);
   bias = {};
@@ -139,31 +141,33 @@ bool Scheduler::Implementation::advance() {
     reportDeadlock();
     return false;
   }
+  // A wait that timed out is no progress by itself, as its loop may only try again: memory that has changed tells.
   if (started)
-    stuckRounds = 0;
-  if (moved) {
-    // A wait that timed out is no progress by itself: its loop may only try again. Memory that has changed tells.
-    if (markedStuck)
-      markedStuck = false, launch->stuckWorkers.fetch_sub(1);
-  }
+    window.open = false;
   return true;
 }
 
-// Everybody waits or spins. Who spins may wait for other host threads; and a loop may make progress through memory
-// alone, so memory has to be the same, too.
+// Everybody on this host thread waits or spins: each loop came back to the same registers, stack and local memory. That
+// is final if, while memory stays the same, all other host threads prove the same for themselves, twice, so that one
+// proof lies wholly in between. A loop may make progress through memory alone, and who spins may wait for others.
 bool Scheduler::Implementation::confirmStuck() {
-  if (!markedStuck)
-    markedStuck = true, launch->stuckWorkers.fetch_add(1);
+  launch->proofs[workerIndex].fetch_add(1);
+  auto now = std::chrono::steady_clock::now();
   bool final = false;
-  if (launch->stuckWorkers < launch->workers) {
-    stuckRounds = 0;
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  } else if (++stuckRounds == stuckPatience) {
-    stuckHash = memoryHash();
-  } else if (stuckRounds >= 2 * stuckPatience) {
-    uint64_t hash = memoryHash();
-    final = hash == stuckHash;
-    stuckRounds = 0;
+  if (!window.open) {
+    window.open = true;
+    window.since = now;
+    window.hash = memoryHash();
+    window.proofs.resize(launch->workers);
+    for (unsigned i = 0; i < launch->workers; ++i)
+      window.proofs[i] = launch->proofs[i];
+  } else if (now - window.since < launch->options.spinPatience || !provenByAll()) {
+    std::this_thread::sleep_for(launch->workers > 1 || launch->options.spinPatience.count()
+                                    ? std::chrono::microseconds(50)
+                                    : std::chrono::microseconds(0));
+  } else {
+    final = window.hash == memoryHash();
+    window.open = false;
     stuckPatience *= 2; // each hash reads all of memory
   }
   if (final)
@@ -176,6 +180,15 @@ bool Scheduler::Implementation::confirmStuck() {
       for (auto &thread : block->threads)
         thread->spinning = false, thread->yields = 0;
   return false;
+}
+
+bool Scheduler::Implementation::provenByAll() const {
+  for (unsigned i = 0; i < launch->workers; ++i) {
+    uint64_t proofs = launch->proofs[i];
+    if (proofs != Launch::kDone && proofs < window.proofs[i] + (i == workerIndex ? stuckPatience : 2))
+      return false;
+  }
+  return true;
 }
 
 uint64_t Scheduler::Implementation::memoryHash() const {
@@ -230,8 +243,7 @@ void Scheduler::Implementation::finish() {
   unordered.clear();
   queues.clear();
   activeQueues.clear();
-  if (!markedStuck)
-    launch->stuckWorkers.fetch_add(1); // others need not wait for this one
+  launch->proofs[workerIndex] = Launch::kDone; // others need not wait for this one
   setSchedulerAtWork(nullptr);
 }
 

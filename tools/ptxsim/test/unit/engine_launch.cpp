@@ -2,6 +2,7 @@
 #include "EngineWorld.h"
 
 #include <stdexcept>
+#include <thread>
 
 using namespace ptxsim;
 using namespace ptxsim::test;
@@ -289,6 +290,54 @@ LOOP:
   auto start = std::chrono::steady_clock::now();
   EXPECT_FALSE(world.run("k", shape(2, 1), {out}, options).completed);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(Launch, TheHostMayEndASpin) {
+  EngineWorld world(R"(
+.visible .entry k(.param .u64 flag) {
+  .reg .b32 %r<3>; .reg .b64 %d<3>; .reg .pred %p<2>;
+  ld.param.u64 %d1, [flag];
+WAIT:
+  ld.volatile.global.u32 %r1, [%d1]; setp.eq.u32 %p1, %r1, 0; @%p1 bra WAIT;
+  ret;
+})");
+  uint64_t flag = world.buffer<uint32_t>(1);
+  Options options;
+  options.spinPatience = std::chrono::seconds(5);
+  std::thread host([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    __atomic_store_n(world.at<uint32_t>(flag), 1u, __ATOMIC_SEQ_CST);
+  });
+  LaunchResult result = world.run("k", shape(2, 32), {flag}, options);
+  host.join();
+  EXPECT_CLEAN(result);
+}
+
+TEST(Launch, SpinningForASlowBlockOnAnotherHostThreadIsNoDeadlock) {
+  // Block 0 computes in registers for long; the others do nothing but watch its flag.
+  EngineWorld world(R"(
+.visible .entry k(.param .u64 flag, .param .u32 turns) {
+  .reg .b32 %r<6>; .reg .b64 %d<3>; .reg .pred %p<2>;
+  ld.param.u64 %d1, [flag]; ld.param.u32 %r5, [turns];
+  mov.u32 %r1, %ctaid.x; setp.eq.u32 %p1, %r1, 0; @%p1 bra WORK;
+WAIT:
+  ld.volatile.global.u32 %r1, [%d1]; setp.eq.u32 %p1, %r1, 0; @%p1 bra WAIT;
+  ret;
+WORK:
+  mov.u32 %r2, 0; mov.u32 %r3, 1;
+TURN:
+  mul.lo.u32 %r3, %r3, 1664525; xor.b32 %r3, %r3, %r2;
+  add.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, %r5; @%p1 bra TURN;
+  or.b32 %r3, %r3, 1;
+  st.volatile.global.u32 [%d1], %r3;
+  ret;
+})");
+  for (unsigned workers : {1u, 2u, 3u}) {
+    uint64_t flag = world.buffer<uint32_t>(1);
+    Options options;
+    options.workers = workers;
+    EXPECT_CLEAN(world.run("k", shape(4, 1), {flag, 30'000'000}, options));
+  }
 }
 
 } // namespace
