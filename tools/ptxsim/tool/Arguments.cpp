@@ -99,11 +99,12 @@ Argument parseArgument(const std::string &text) {
   return argument;
 }
 
-BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, const std::vector<Argument> &arguments)
+BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, const std::vector<Argument> &arguments,
+                               size_t count)
     : arguments(arguments), addresses(arguments.size()) {
-  if (arguments.size() != kernel.parameters.size())
+  if (count != kernel.parameters.size())
     throw UsageError("kernel '" + kernel.name + "' has " + std::to_string(kernel.parameters.size()) + " parameters, " +
-                     std::to_string(arguments.size()) + " --arg were given");
+                     std::to_string(count) + " --arg were given");
   for (size_t k = 0; k < arguments.size(); ++k) {
     const Argument &argument = arguments[k];
     if (argument.kind != Argument::Kind::Array)
@@ -120,7 +121,7 @@ BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, cons
     device.memory().markDefined(addresses[k], array.bytes.size());
   }
   block.assign(kernel.parameterBytes(), 0);
-  for (size_t k = 0; k < arguments.size(); ++k) {
+  for (size_t k = 0; k < count; ++k) {
     const Argument &argument = arguments[k];
     const ptx::Variable &parameter = *kernel.parameters[k];
     uint8_t *at = block.data() + kernel.parameterOffset(parameter);

@@ -38,7 +38,8 @@ Argument parseArgument(const std::string &text);
 class BoundArguments {
 public:
   /// Allocates and fills arrays, encodes maps, packs the block for `kernel`. Throws UsageError.
-  BoundArguments(Device &device, const ptx::Function &kernel, const std::vector<Argument> &arguments);
+  /// The first `count` arguments are the kernel's, the others are arrays that only tensor maps name.
+  BoundArguments(Device &device, const ptx::Function &kernel, const std::vector<Argument> &arguments, size_t count);
   llvm::ArrayRef<uint8_t> parameters() const { return block; }
   /// The contents of output `index` (its place among the arguments) now.
   Array output(size_t index) const;

@@ -136,6 +136,11 @@ void prepare(Request &request) {
   request.text = readText(request.file);
   for (const std::string &text : request.argumentTexts)
     request.arguments.push_back(parseArgument(text));
+  for (const std::string &text : request.bufferTexts) {
+    request.arguments.push_back(parseArgument(text));
+    if (request.arguments.back().kind != Argument::Kind::Array)
+      throw UsageError("--buffer " + text + ": expected an array: a .npy file, inout:, out: or zero:");
+  }
   for (const std::string &text : request.expectationTexts) {
     Expectation expectation = parseExpectation(text);
     if (expectation.index >= request.arguments.size() || !request.arguments[expectation.index].isOutput)
@@ -183,7 +188,7 @@ Outcome runOnce(const Request &request, CheckSet checks, bool random, uint64_t s
   if (!kernel.function)
     throw UsageError(request.file + ": has no kernel '" + request.kernel + "'; it has " + names);
 
-  BoundArguments bound(device, *kernel.function, request.arguments);
+  BoundArguments bound(device, *kernel.function, request.arguments, request.argumentTexts.size());
   LaunchConfig config;
   config.grid = request.grid;
   config.block = request.block;

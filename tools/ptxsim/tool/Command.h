@@ -21,7 +21,7 @@ struct Request {
   std::array<uint32_t, 3> grid{1, 1, 1}, block{1, 1, 1}, cluster{1, 1, 1};
   uint32_t dynamicShared = 0;
   bool cooperative = false;
-  std::vector<std::string> argumentTexts, expectationTexts;
+  std::vector<std::string> argumentTexts, bufferTexts, expectationTexts;
   std::string checks;
   std::optional<uint64_t> seed;
   uint64_t timeLimitSeconds = 600;
@@ -29,7 +29,7 @@ struct Request {
 
   // Made by prepare().
   std::string text;
-  std::vector<Argument> arguments;
+  std::vector<Argument> arguments; ///< those of --arg, then those of --buffer
   std::vector<Expectation> expectations;
 };
 

@@ -40,6 +40,10 @@ struct LaunchOptions {
                     "bytes:s.bin, null")
         ->take_all();
     command
+        .add_option("--buffer", request.bufferTexts,
+                    "an array that is no argument, for tensor maps; numbered behind the arguments")
+        ->take_all();
+    command
         .add_option("--expect", request.expectationTexts, "INDEX:FILE.npy[,abs=X][,rel=X]: what output INDEX must hold")
         ->take_all();
     command.add_option("--out", request.outputFolder, "folder for the outputs, argINDEX.npy");
