@@ -39,7 +39,8 @@ __device__ inline void loadMatrix4Transposed(uint32_t (&r)[4], uint32_t address)
 
 #define DEFINE_MULTIPLY(NAME, SHAPE_AND_TYPES, ACCUMULATOR, CONSTRAINT)                                                \
   __device__ inline void NAME(ACCUMULATOR(&d)[4], const uint32_t(&a)[4], uint32_t b0, uint32_t b1) {                   \
-    asm volatile("mma.sync.aligned." SHAPE_AND_TYPES " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+    asm volatile("mma.sync.aligned." SHAPE_AND_TYPES                                                                   \
+                 " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                                    \
                  : "+" CONSTRAINT(d[0]), "+" CONSTRAINT(d[1]), "+" CONSTRAINT(d[2]), "+" CONSTRAINT(d[3])              \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));                                      \
   }

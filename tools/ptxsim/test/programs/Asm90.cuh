@@ -60,19 +60,28 @@ __device__ inline void clusterSync() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+/// True in one lane of a converged warp.
+__device__ inline bool electOne() {
+  uint32_t elected;
+  asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}" : "=r"(elected)::"memory");
+  return elected;
+}
+
 // --- bulk copies ---
 __device__ inline void fenceAsyncShared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 /// Global to shared, contiguous; completes on the mbarrier.
 __device__ inline void copyBulk(uint32_t destination, const void *source, uint32_t bytes, uint32_t barrier) {
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(destination),
-               "l"(__cvta_generic_to_global(source)), "r"(bytes), "r"(barrier)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(destination),
+      "l"(__cvta_generic_to_global(source)), "r"(bytes), "r"(barrier)
+      : "memory");
 }
 __device__ inline void copyTensor2(uint32_t destination, const CUtensorMap *map, int x, int y, uint32_t barrier) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::
-                   "r"(destination),
-               "l"(map), "r"(x), "r"(y), "r"(barrier)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
+          destination),
+      "l"(map), "r"(x), "r"(y), "r"(barrier)
+      : "memory");
 }
 /// Into the same offset of every block whose bit is set; signals the barrier of the same offset there.
 __device__ inline void copyTensor2Multicast(uint32_t destination, const CUtensorMap *map, int x, int y,
@@ -92,7 +101,8 @@ template <int Pending> __device__ inline void waitBulk() {
 }
 
 // --- wgmma ---
-/// Matrix descriptor of a K-major tile with rows of 128 bytes and the 128-byte swizzle: eight rows are 1024 bytes apart.
+/// Matrix descriptor of a K-major tile with rows of 128 bytes and the 128-byte swizzle: eight rows are 1024 bytes
+/// apart.
 __device__ inline uint64_t descriptor128(uint32_t address) {
   return uint64_t((address & 0x3ffff) >> 4) | uint64_t(1) << 16 | uint64_t(1024 >> 4) << 32 | uint64_t(1) << 62;
 }
@@ -103,9 +113,8 @@ template <int Pending> __device__ inline void wgmmaWait(float (&d)[32]) {
   asm volatile("wgmma.wait_group.sync.aligned %32;"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
                  "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
-                 "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]),
-                 "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]),
-                 "+f"(d[30]), "+f"(d[31])
+                 "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
+                 "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
                : "n"(Pending)
                : "memory");
 }
@@ -121,7 +130,7 @@ template <int Pending> __device__ inline void wgmmaWait(float (&d)[32]) {
 
 /// d (+)= A * B for 64 x 64: A and B through descriptors, K-major. `accumulate` 0: d is overwritten.
 #define DEFINE_WGMMA(NAME, TYPES, TAIL)                                                                                \
-  __device__ inline void NAME(float (&d)[32], uint64_t a, uint64_t b, int accumulate) {                                \
+  __device__ inline void NAME(float(&d)[32], uint64_t a, uint64_t b, int accumulate) {                                 \
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\nwgmma.mma_async.sync.aligned." TYPES                       \
                  " " PROGRAMS_ACCUMULATORS ", %32, %33, p, " TAIL ";\n}"                                               \
                  : PROGRAMS_ACCUMULATOR_OPERANDS                                                                       \
@@ -133,7 +142,7 @@ DEFINE_WGMMA(wgmmaE4m3, "m64n64k32.f32.e4m3.e4m3", "1, 1")
 
 /// The same with A in registers: each warp holds its 16 rows, laid out as for mma.sync.
 #define DEFINE_WGMMA_REGISTERS(NAME, TYPES, TAIL)                                                                      \
-  __device__ inline void NAME(float (&d)[32], const uint32_t (&a)[4], uint64_t b, int accumulate) {                    \
+  __device__ inline void NAME(float(&d)[32], const uint32_t(&a)[4], uint64_t b, int accumulate) {                      \
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\nwgmma.mma_async.sync.aligned." TYPES                       \
                  " " PROGRAMS_ACCUMULATORS ", {%32, %33, %34, %35}, %36, p, " TAIL ";\n}"                              \
                  : PROGRAMS_ACCUMULATOR_OPERANDS                                                                       \

@@ -1,6 +1,6 @@
-// Atomic operations of every width, on global and shared memory: integers, floats and packed halves, exchange and compare,
-// 128 bits on sm_90; a list pushed to without locks; scopes and orders of libcu++.
-// Faults: 1 the list's head is exchanged without comparing, 2 relaxed publication of a node, 3 increments are not atomic.
+// Atomic operations of every width, on global and shared memory: integers, floats and packed halves, exchange and
+// compare, 128 bits on sm_90; a list pushed to without locks; scopes and orders of libcu++. Faults: 1 the list's head
+// is exchanged without comparing, 2 relaxed publication of a node, 3 increments are not atomic.
 #include <cuda/atomic>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>

@@ -1,8 +1,8 @@
 // O = softmax(Q K^T / 8) V for one head of 64 columns in bf16, with a running maximum and sum (no score leaves the
-// registers). On sm_80: cp.async, ldmatrix, mma.sync, two stages of K and V. On sm_90a: TMA, wgmma from shared memory and
-// registers, V transposed through its descriptor. 64 queries a block, 128 threads, steps of 64 keys; causal or not.
-// Faults: 1 the old output is not rescaled, 2 copies not awaited (sm_90a: mbarrier of V not awaited), 3 no barrier before a
-// stage is overwritten, 4 keys past the end are not masked, 5 V loaded without transposing.
+// registers). On sm_80: cp.async, ldmatrix, mma.sync, two stages of K and V. On sm_90a: TMA, wgmma from shared memory
+// and registers, V transposed through its descriptor. 64 queries a block, 128 threads, steps of 64 keys; causal or not.
+// Faults: 1 the old output is not rescaled, 2 copies not awaited (sm_90a: mbarrier of V not awaited), 3 no barrier
+// before a stage is overwritten, 4 keys past the end are not masked, 5 V loaded without transposing.
 #include "Asm80.cuh"
 #if __CUDA_ARCH__ >= 900
 #include "Asm90.cuh"
@@ -86,8 +86,8 @@ extern "C" __global__ void __launch_bounds__(128)
     for (int i = threadIdx.x; i < kTile * 8; i += 128) {
       int row = i / 8, chunk = i % 8;
       bool inside = row0 + row < rows;
-      copyAsync16(tile + row * 128 + ((chunk ^ (row & 7)) << 4), matrix + (inside ? (row0 + row) * kColumns + chunk * 8 : 0),
-                  inside ? 16 : 0);
+      copyAsync16(tile + row * 128 + ((chunk ^ (row & 7)) << 4),
+                  matrix + (inside ? (row0 + row) * kColumns + chunk * 8 : 0), inside ? 16 : 0);
     }
   };
   int query0 = blockIdx.x * kTile, lane = threadIdx.x % 32, warpRow = threadIdx.x / 32 * 16;

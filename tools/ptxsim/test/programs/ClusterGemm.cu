@@ -1,10 +1,10 @@
 // C[m][n] = A[m][k] * B[n][k]^T in bf16 for sm_90a by clusters of two blocks one above the other: they need the same
 // tile of B, so each loads half of it and multicasts it to both. A slot is empty when the consumers of both blocks have
-// released it. One producer warp and one consumer warpgroup per block, tile 64 x 64 x 64, ring of three stages; the result
-// leaves through shared memory by a TMA store. Launch: 160 threads, clusters of 2 along y.
-// Faults: 1 multicast to the block itself alone, 2 only the own producer is told that a slot is empty, 3 no cluster
-// barrier behind the initialisation, 4 no cluster barrier at the end, 5 no proxy fence before the store, 6 no wait for the
-// store's reads before the tile is used again, 7 both halves of B go to the same place, 8 the remote block is the own.
+// released it. One producer warp and one consumer warpgroup per block, tile 64 x 64 x 64, ring of three stages; the
+// result leaves through shared memory by a TMA store. Launch: 160 threads, clusters of 2 along y. Faults: 1 multicast
+// to the block itself alone, 2 only the own producer is told that a slot is empty, 3 no cluster barrier behind the
+// initialisation, 4 no cluster barrier at the end, 5 no proxy fence before the store, 6 no wait for the store's reads
+// before the tile is used again, 7 both halves of B go to the same place, 8 the remote block is the own.
 #include "Asm90.cuh"
 
 constexpr int kStages = 3, kTileBytes = 64 * 128, kStageBytes = 2 * kTileBytes;
@@ -31,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(160, 1)
 #endif
   int row0 = blockIdx.y * 64, column0 = blockIdx.x * 64, steps = (k + 63) / 64;
   if (threadIdx.x >= 128) {
-    if (threadIdx.x == 128)
+    if (electOne())
       for (int step = 0; step < steps; ++step) {
         int stage = step % kStages;
         uint32_t tileA = data + stage * kStageBytes, tileB = tileA + kTileBytes, ready = full + 8 * stage;

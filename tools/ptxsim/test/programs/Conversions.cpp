@@ -8,7 +8,8 @@ namespace {
 
 float fromE5m2(uint8_t bits) { return fromHalf(uint16_t(bits << 8)); }
 
-/// Nearest by search over all finite values, ties to the even pattern, saturating: slow, and independent of any bit trick.
+/// Nearest by search over all finite values, ties to the even pattern, saturating: slow, and independent of any bit
+/// trick.
 uint8_t toE5m2(float value) {
   if (value != value)
     return 0x7f;
@@ -53,7 +54,7 @@ void checkWidening(const Module &module) {
 }
 
 void checkNarrowing(const Module &module) {
-  std::vector<float> in{0.0f,     -0.0f,    1e-30f,  65504.0f, 65519.9f, 65520.0f, 1e30f, -1e30f, 448.0f,  464.0f,
+  std::vector<float> in{0.0f,     -0.0f,    1e-30f,   65504.0f, 65519.9f, 65520.0f, 1e30f, -1e30f, 448.0f,   464.0f,
                         464.001f, 57344.0f, 61440.0f, 0x1p-9f,  0x1p-10f, 0x3p-11f, 1.0f,  -1.0f,  0x1p-24f, 0x1p-25f};
   for (int bits = 0; bits < 256; ++bits) {
     float a = fromE4m3(uint8_t(bits)), b = fromE5m2(uint8_t(bits));
@@ -93,8 +94,8 @@ template <class T> T saturated(double value) {
 }
 
 void checkIntegers(const Module &module) {
-  std::vector<float> in{0, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 0.49999997f, 1e9f, -1e9f, 3e9f, 5e9f, -3e9f, 1e19f, -1e19f,
-                        INFINITY, -INFINITY};
+  std::vector<float> in{0,     0.5f, 1.5f, 2.5f,  -0.5f, -1.5f,  -2.5f,    0.49999997f, 1e9f,
+                        -1e9f, 3e9f, 5e9f, -3e9f, 1e19f, -1e19f, INFINITY, -INFINITY};
   Random random(8);
   for (int i = 0; i < 100; ++i)
     in.push_back(random.uniform(-300, 300));
@@ -137,7 +138,8 @@ void checkPacked(const Module &module) {
   for (Pair &pair : in) {
     pair = {random.uniform(-4, 4), random.uniform(-4, 4)};
     for (auto [x, k] : {std::pair(pair.x, 1.5f), std::pair(pair.y, -0.25f)}) {
-      // Products of two 11-bit factors are exact in f32, and so are these sums: one rounding, as in the fused instruction.
+      // Products of two 11-bit factors are exact in f32, and so are these sums: one rounding, as in the fused
+      // instruction.
       float h = fromHalf(toHalf(x)), b = fromBf16(toBf16(x));
       half.push_back(std::min(fromHalf(toHalf(h * k + h)), fromHalf(toHalf(h + k))));
       bfloat.push_back(std::max(fromBf16(toBf16(b * k + b)), fromBf16(toBf16(b * k))));

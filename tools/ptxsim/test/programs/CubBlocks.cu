@@ -1,6 +1,6 @@
-// CUB's block-wide templates: scan, radix sort with payload, reduction, exclusive sums per warp, blocked load and striped
-// store.
-// Faults: 1 the temporary storage is used again without a barrier, 2 items past the end are sorted in with key 0.
+// CUB's block-wide templates: scan, radix sort with payload, reduction, exclusive sums per warp, blocked load and
+// striped store. Faults: 1 the temporary storage is used again without a barrier, 2 items past the end are sorted in
+// with key 0.
 #include <cub/block/block_load.cuh>
 #include <cub/block/block_radix_sort.cuh>
 #include <cub/block/block_reduce.cuh>

@@ -1,6 +1,6 @@
-// CUB's device-wide scan (decoupled look-back) and radix sort (one sweep per digit) as its dispatch instantiates them for
-// int and unsigned. The functions of the host are never run: they name the kernels, and the host part launches those by
-// hand with the sizes below.
+// CUB's device-wide scan (decoupled look-back) and radix sort (one sweep per digit) as its dispatch instantiates them
+// for int and unsigned. The functions of the host are never run: they name the kernels, and the host part launches
+// those by hand with the sizes below.
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_scan.cuh>
 
@@ -12,8 +12,8 @@ template <class Scan, class Sort> __device__ void describe(int *out) {
   using ScanPolicy = typename Scan::ActivePolicy::ScanPolicyT;
   using Histogram = typename Sort::ActivePolicy::HistogramPolicy;
   using Sweep = typename Sort::ActivePolicy::OnesweepPolicy;
-  int sizes[] = {ScanPolicy::BLOCK_THREADS, ScanPolicy::ITEMS_PER_THREAD, Histogram::BLOCK_THREADS,
-                 Histogram::ITEMS_PER_THREAD, Sweep::BLOCK_THREADS, Sweep::ITEMS_PER_THREAD};
+  int sizes[] = {ScanPolicy::BLOCK_THREADS,   ScanPolicy::ITEMS_PER_THREAD, Histogram::BLOCK_THREADS,
+                 Histogram::ITEMS_PER_THREAD, Sweep::BLOCK_THREADS,         Sweep::ITEMS_PER_THREAD};
   for (int i = 0; i < 6; ++i)
     out[i] = sizes[i];
 }

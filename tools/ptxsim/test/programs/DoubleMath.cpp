@@ -35,12 +35,12 @@ PROGRAM(DoubleMath, 80) {
       double x = in[i] = random.uniform(-50, 50);
       float f = inFloat[i] = random.uniform(-20, 20);
       double g = f;
-      wanted.insert(wanted.end(), {sin(x), cos(x), exp(x / 8), log(fabs(x) + 0.5), pow(fabs(x), 1.7), tanh(x),
-                                   atan2(x, 3.0), cbrt(x), erf(x / 4), fmod(x, 0.7), rint(x), sqrt(fabs(x)),
-                                   1 / sqrt(fabs(x) + 0.1), 1 / (x + 100)});
+      wanted.insert(wanted.end(),
+                    {sin(x), cos(x), exp(x / 8), log(fabs(x) + 0.5), pow(fabs(x), 1.7), tanh(x), atan2(x, 3.0), cbrt(x),
+                     erf(x / 4), fmod(x, 0.7), rint(x), sqrt(fabs(x)), 1 / sqrt(fabs(x) + 0.1), 1 / (x + 100)});
       wantedFloat.insert(wantedFloat.end(),
-                         {sin(g), cos(double(f * 10000)), exp(g / 8), log(fabs(g) + 0.5), pow(fabs(g), double(1.7f)), tanh(g),
-                          g / 3, g / 7, sqrt(fabs(g)), 1 / sqrt(double(fabsf(f) + 0.1f)), sin(double(f / 8)),
+                         {sin(g), cos(double(f * 10000)), exp(g / 8), log(fabs(g) + 0.5), pow(fabs(g), double(1.7f)),
+                          tanh(g), g / 3, g / 7, sqrt(fabs(g)), 1 / sqrt(double(fabsf(f) + 0.1f)), sin(double(f / 8)),
                           log2(double(fabsf(f) + 1)), fmod(g, double(0.7f)), exp2(g)});
     }
     for (int i = 0; i < count; ++i) {

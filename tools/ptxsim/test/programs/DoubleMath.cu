@@ -5,8 +5,20 @@ extern "C" __global__ void elementary(const double *in, double *out, int count) 
   if (i >= count)
     return;
   double x = in[i];
-  double results[] = {sin(x), cos(x), exp(x / 8), log(fabs(x) + 0.5), pow(fabs(x), 1.7), tanh(x), atan2(x, 3.0), cbrt(x),
-                      erf(x / 4), fmod(x, 0.7), rint(x), sqrt(fabs(x)), rsqrt(fabs(x) + 0.1), 1 / (x + 100)};
+  double results[] = {sin(x),
+                      cos(x),
+                      exp(x / 8),
+                      log(fabs(x) + 0.5),
+                      pow(fabs(x), 1.7),
+                      tanh(x),
+                      atan2(x, 3.0),
+                      cbrt(x),
+                      erf(x / 4),
+                      fmod(x, 0.7),
+                      rint(x),
+                      sqrt(fabs(x)),
+                      rsqrt(fabs(x) + 0.1),
+                      1 / (x + 100)};
   for (int k = 0; k < 14; ++k)
     out[i * 14 + k] = results[k];
 }
@@ -16,9 +28,20 @@ extern "C" __global__ void elementaryFloat(const float *in, float *out, int coun
   if (i >= count)
     return;
   float x = in[i];
-  float results[] = {sinf(x), cosf(x * 10000), expf(x / 8), logf(fabsf(x) + 0.5f), powf(fabsf(x), 1.7f), tanhf(x), x / 3,
-                     __fdividef(x, 7), sqrtf(fabsf(x)), rsqrtf(fabsf(x) + 0.1f), __sinf(x / 8), __log2f(fabsf(x) + 1),
-                     fmodf(x, 0.7f), exp2f(x)};
+  float results[] = {sinf(x),
+                     cosf(x * 10000),
+                     expf(x / 8),
+                     logf(fabsf(x) + 0.5f),
+                     powf(fabsf(x), 1.7f),
+                     tanhf(x),
+                     x / 3,
+                     __fdividef(x, 7),
+                     sqrtf(fabsf(x)),
+                     rsqrtf(fabsf(x) + 0.1f),
+                     __sinf(x / 8),
+                     __log2f(fabsf(x) + 1),
+                     fmodf(x, 0.7f),
+                     exp2f(x)};
   for (int k = 0; k < 14; ++k)
     out[i * 14 + k] = results[k];
 }

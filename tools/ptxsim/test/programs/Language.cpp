@@ -8,19 +8,32 @@ namespace {
 
 int dispatchOnHost(int x) {
   switch (x) {
-  case 0: return 7;
-  case 1: return __builtin_popcount(78);
-  case 2: return 30;
-  case 3: return int(0xc0000000u >> 20);
-  case 4: return 6;
-  case 5: return 125;
-  case 6: return 6 << 7;
-  case 7: return 0x07040302;
-  case 8: return int((int64_t(int(8u << 28)) * int64_t(8 << 20)) >> 32);
-  case 9: return 106;
-  case 10: return int(((uint64_t(0x80000001) << 32 | 10) << 5) >> 32);
-  case 11: return 11 + 4 * 2 + 3 * -1 + 2 * -128 + 1 * 127;
-  default: return -1;
+  case 0:
+    return 7;
+  case 1:
+    return __builtin_popcount(78);
+  case 2:
+    return 30;
+  case 3:
+    return int(0xc0000000u >> 20);
+  case 4:
+    return 6;
+  case 5:
+    return 125;
+  case 6:
+    return 6 << 7;
+  case 7:
+    return 0x07040302;
+  case 8:
+    return int((int64_t(int(8u << 28)) * int64_t(8 << 20)) >> 32);
+  case 9:
+    return 106;
+  case 10:
+    return int(((uint64_t(0x80000001) << 32 | 10) << 5) >> 32);
+  case 11:
+    return 11 + 4 * 2 + 3 * -1 + 2 * -128 + 1 * 127;
+  default:
+    return -1;
   }
 }
 

@@ -98,19 +98,44 @@ extern "C" __global__ void lists(int *out) {
 extern "C" __global__ void dispatch(const int *in, int *out) {
   int x = in[threadIdx.x], y = 0;
   switch (x) {
-  case 0: y = atomicAdd(out + 64, 1) * 0 + 7; break;
-  case 1: y = __popc(x + 77); break;
-  case 2: y = __clz(x); break;
-  case 3: y = __brev(x) >> 20; break;
-  case 4: y = __ffs(x * 8); break;
-  case 5: y = atomicMax(out + 65, x) * 0 + x * x * x; break;
-  case 6: y = x << 7; break;
-  case 7: y = __byte_perm(0x04030201, x, 0x4321); break;
-  case 8: y = __mulhi(x << 28, x << 20); break;
-  case 9: y = __usad(x, 3, 100); break;
-  case 10: y = int(__funnelshift_l(x, 0x80000001, 5)); break;
-  case 11: y = __dp4a(0x01020304, 0x7f80ff02, x); break;
-  default: y = -1;
+  case 0:
+    y = atomicAdd(out + 64, 1) * 0 + 7;
+    break;
+  case 1:
+    y = __popc(x + 77);
+    break;
+  case 2:
+    y = __clz(x);
+    break;
+  case 3:
+    y = __brev(x) >> 20;
+    break;
+  case 4:
+    y = __ffs(x * 8);
+    break;
+  case 5:
+    y = atomicMax(out + 65, x) * 0 + x * x * x;
+    break;
+  case 6:
+    y = x << 7;
+    break;
+  case 7:
+    y = __byte_perm(0x04030201, x, 0x4321);
+    break;
+  case 8:
+    y = __mulhi(x << 28, x << 20);
+    break;
+  case 9:
+    y = __usad(x, 3, 100);
+    break;
+  case 10:
+    y = int(__funnelshift_l(x, 0x80000001, 5));
+    break;
+  case 11:
+    y = __dp4a(0x01020304, 0x7f80ff02, x);
+    break;
+  default:
+    y = -1;
   }
   out[threadIdx.x] = y;
 }

@@ -1,9 +1,8 @@
-// C[m][n] = A[m][k] * B[n][k]^T on tensor cores of sm_80: a ring of three stages filled by cp.async, XOR-swizzled shared
-// memory, ldmatrix, mma.sync, in bf16, f16, tf32 and s8. Tile 64 x 64 x 64 bytes, 128 threads as 2 x 2 warps. Any m and
-// n; the bytes of a row (k elements) are a multiple of 16.
-// Faults: 1 one group too many stays in flight, 2 no barrier in the loop, 3 the tail commits no groups, 4 ldmatrix
-// swizzles otherwise than the copies, 5 rows past the end are loaded, 6 the ragged end of k is not zero-filled,
-// 7 no wait at all, 8 the ring is one stage short.
+// C[m][n] = A[m][k] * B[n][k]^T on tensor cores of sm_80: a ring of three stages filled by cp.async, XOR-swizzled
+// shared memory, ldmatrix, mma.sync, in bf16, f16, tf32 and s8. Tile 64 x 64 x 64 bytes, 128 threads as 2 x 2 warps.
+// Any m and n; the bytes of a row (k elements) are a multiple of 16. Faults: 1 one group too many stays in flight, 2 no
+// barrier in the loop, 3 the tail commits no groups, 4 ldmatrix swizzles otherwise than the copies, 5 rows past the end
+// are loaded, 6 the ragged end of k is not zero-filled, 7 no wait at all, 8 the ring is one stage short.
 #include "Asm80.cuh"
 
 constexpr int kRows = 64, kRowBytes = 64, kStages = 3, kStageBytes = kRows * kRowBytes;
@@ -93,7 +92,8 @@ __device__ void gemm(const void *a, const void *b, Accumulator *c, int m, int n,
   for (int i = 0; i < 2; ++i)
     for (int j = 0; j < 4; ++j)
       for (int k = 0; k < 4; ++k) {
-        int row = row0 + warpRow + i * 16 + lane / 4 + k / 2 * 8, column = column0 + warpColumn + j * 8 + lane % 4 * 2 + k % 2;
+        int row = row0 + warpRow + i * 16 + lane / 4 + k / 2 * 8,
+            column = column0 + warpColumn + j * 8 + lane % 4 * 2 + k % 2;
         if (row < m && column < n)
           c[size_t(row) * n + column] = sums[i][j][k];
       }

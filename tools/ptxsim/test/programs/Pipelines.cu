@@ -1,9 +1,9 @@
-// libcu++'s asynchronous machinery: a stencil whose tiles come in by cuda::memcpy_async through a cuda::pipeline with two
-// stages, the same with a warp-specialised producer, a running sum with cuda::barrier between producer and consumers, and
-// plain __pipeline_memcpy_async.
-// Faults: 1 the consumer does not wait, 2 the consumer releases before it reads, 3 __pipeline_wait_prior leaves the copy
-// in flight, 4 no arrival on the empty barrier, 5 no wait on the full barrier, 6 no barrier behind the wait.
-// The constructors of the shared objects below do nothing; they are initialised by hand.
+// libcu++'s asynchronous machinery: a stencil whose tiles come in by cuda::memcpy_async through a cuda::pipeline with
+// two stages, the same with a warp-specialised producer, a running sum with cuda::barrier between producer and
+// consumers, and plain __pipeline_memcpy_async. Faults: 1 the consumer does not wait, 2 the consumer releases before it
+// reads, 3 __pipeline_wait_prior leaves the copy in flight, 4 no arrival on the empty barrier, 5 no wait on the full
+// barrier, 6 no barrier behind the wait. The constructors of the shared objects below do nothing; they are initialised
+// by hand.
 #pragma nv_diag_suppress 20054
 
 #include <cooperative_groups.h>

@@ -1,7 +1,6 @@
-// Softmax of rows in one pass (running maximum and sum, one warp a row), and layer normalisation of bf16 rows, one block
-// a row.
-// Faults: 1 the sum is not rescaled when the maximum grows, 2 shuffle among too few lanes, 3 no barrier between the two
-// statistics, 4 the row's last odd element is left out, 5 row index not bounded.
+// Softmax of rows in one pass (running maximum and sum, one warp a row), and layer normalisation of bf16 rows, one
+// block a row. Faults: 1 the sum is not rescaled when the maximum grows, 2 shuffle among too few lanes, 3 no barrier
+// between the two statistics, 4 the row's last odd element is left out, 5 row index not bounded.
 #include <cuda_bf16.h>
 
 #ifndef FAULT

@@ -1,7 +1,7 @@
 // Streams, events, asynchronous copies, pools and captured graphs. Faults of the host part: 1 no wait for the other
-// stream's event, 2 the result is read without waiting for the stream, 3 memory freed while a kernel uses it, 4 the event
-// is recorded before the work, 5 the host's buffer is overwritten while it is copied, 6 a fork in the captured graph is
-// not ordered behind its origin's work.
+// stream's event, 2 the result is read without waiting for the stream, 3 memory freed while a kernel uses it, 4 the
+// event is recorded before the work, 5 the host's buffer is overwritten while it is copied, 6 a fork in the captured
+// graph is not ordered behind its origin's work.
 #include "Harness.h"
 
 #include <algorithm>
@@ -46,8 +46,8 @@ void checkFork(const Module &module, int count) {
          static_cast<const int *>(a.get()), b.get(), count, 5);
   CU(cuEventRecord, scaled.event, second.stream);
   CU(cuStreamWaitEvent, first.stream, scaled.event, 0);
-  launch(module.kernel("add"), {.grid = grid, .block = block, .stream = first.stream}, static_cast<const int *>(a.get()),
-         static_cast<const int *>(b.get()), sum.get(), count);
+  launch(module.kernel("add"), {.grid = grid, .block = block, .stream = first.stream},
+         static_cast<const int *>(a.get()), static_cast<const int *>(b.get()), sum.get(), count);
   CU(cuMemcpyDtoHAsync, out.data, CUdeviceptr(sum.get()), count * sizeof(int), first.stream);
   if (fault() != 2)
     CU(cuStreamSynchronize, first.stream);
@@ -78,8 +78,8 @@ void checkBatches(const Module &module, int count) {
     }
     CUdeviceptr buffer = buffers[batch % 2];
     CU(cuMemcpyHtoDAsync, buffer, staging, count * sizeof(int), stream);
-    launch(module.kernel("scale"), {.grid = {1}, .block = {64}, .stream = stream}, reinterpret_cast<const int *>(buffer),
-           reinterpret_cast<int *>(buffer), count, 3);
+    launch(module.kernel("scale"), {.grid = {1}, .block = {64}, .stream = stream},
+           reinterpret_cast<const int *>(buffer), reinterpret_cast<int *>(buffer), count, 3);
     CU(cuMemcpyDtoHAsync, out.data + batch * count, buffer, count * sizeof(int), stream);
   }
   for (int i = 0; i < 2; ++i) {
@@ -104,8 +104,8 @@ void checkGraph(const Module &module, int count) {
     CU(cuEventRecord, forked.event, origin.stream);
     CU(cuStreamWaitEvent, side.stream, forked.event, 0);
   }
-  launch(module.kernel("scale"), {.grid = grid, .block = block, .stream = side.stream}, static_cast<const int *>(a.get()),
-         b.get(), count, 2);
+  launch(module.kernel("scale"), {.grid = grid, .block = block, .stream = side.stream},
+         static_cast<const int *>(a.get()), b.get(), count, 2);
   CU(cuEventRecord, joined.event, side.stream);
   launch(module.kernel("scale"), {.grid = grid, .block = block, .stream = origin.stream},
          static_cast<const int *>(a.get()), c.get(), count, 7);

@@ -10,7 +10,8 @@ struct Coordinates {
   int at[5];
 };
 
-/// Where byte `offset` of a box lies in shared memory: the 16-byte chunk's number is XORed with bits of the 128-byte line.
+/// Where byte `offset` of a box lies in shared memory: the 16-byte chunk's number is XORed with bits of the 128-byte
+/// line.
 size_t swizzled(size_t offset, CUtensorMapSwizzle swizzle) {
   unsigned mask = swizzle == CU_TENSOR_MAP_SWIZZLE_128B  ? 7
                   : swizzle == CU_TENSOR_MAP_SWIZZLE_64B ? 3
@@ -72,11 +73,12 @@ void check(const Module &module, const Case &test, uint64_t seed) {
     other.push_back(uint32_t(random.bits()));
   Buffer<uint32_t> device(values), raw(boxWords), source(other);
   std::vector<uint64_t> strides(tensor.pitches.begin() + 1, tensor.pitches.end());
-  CUtensorMap map = tensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT32, CUdeviceptr(device.get()), test.sizes, strides, test.box,
-                              test.swizzle);
+  CUtensorMap map =
+      tensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT32, CUdeviceptr(device.get()), test.sizes, strides, test.box, test.swizzle);
   Coordinates where{};
   std::copy(test.at.begin(), test.at.end(), where.at);
-  std::string rank = std::to_string(test.sizes.size()), what = "rank " + rank + " swizzle " + std::to_string(test.swizzle);
+  std::string rank = std::to_string(test.sizes.size()),
+              what = "rank " + rank + " swizzle " + std::to_string(test.swizzle);
   Launch configuration{.grid = {1}, .block = {64}, .dynamicShared = unsigned(boxWords * 4 + 16)};
 
   std::vector<uint32_t> wanted(boxWords);
@@ -105,8 +107,7 @@ void checkExchange(const Module &module, int count) {
     sums[i] += out[i] + out[count + i];
   }
   Buffer<uint32_t> deviceIn(in), deviceOut(2 * count), deviceSums(std::vector<uint32_t>(count, 5));
-  launch(module.kernel("exchange"),
-         {.grid = {2}, .block = {64}, .dynamicShared = unsigned(count) * 8, .cluster = {2}},
+  launch(module.kernel("exchange"), {.grid = {2}, .block = {64}, .dynamicShared = unsigned(count) * 8, .cluster = {2}},
          static_cast<const uint32_t *>(deviceIn.get()), deviceOut.get(), deviceSums.get(), count);
   expectEqual("exchange", deviceOut.read(), out);
   expectEqual("exchange sums", deviceSums.read(), sums);

@@ -1,8 +1,8 @@
-// Bulk copies of sm_90a one at a time: tensor boxes of one to five dimensions into shared memory and back, with addition
-// on the way out, contiguous copies in both directions, and from one block's shared memory into another's.
-// Faults: 1 no proxy fence before the box is stored, 2 the mbarrier is not awaited, 3 the block ends without awaiting the
-// store, 4 misaligned destination, 5 expect_tx counts too much, 6 expect_tx counts too little, 7 no cluster barrier before
-// the peer's shared memory is written, 8 the bytes are cut off, 9 no proxy fence before the contiguous store.
+// Bulk copies of sm_90a one at a time: tensor boxes of one to five dimensions into shared memory and back, with
+// addition on the way out, contiguous copies in both directions, and from one block's shared memory into another's.
+// Faults: 1 no proxy fence before the box is stored, 2 the mbarrier is not awaited, 3 the block ends without awaiting
+// the store, 4 misaligned destination, 5 expect_tx counts too much, 6 expect_tx counts too little, 7 no cluster barrier
+// before the peer's shared memory is written, 8 the bytes are cut off, 9 no proxy fence before the contiguous store.
 #include "Asm90.cuh"
 
 extern __shared__ __align__(1024) char box[];

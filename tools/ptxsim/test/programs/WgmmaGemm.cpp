@@ -8,7 +8,8 @@ constexpr unsigned kDynamicShared = 4 * (128 + 64) * 128 + 1024;
 
 /// Exact inputs and sums, so results must be equal.
 template <class Element, class Encode>
-void check(const Module &module, const char *kernel, int m, int n, int k, Encode encode, unsigned persistentBlocks = 0) {
+void check(const Module &module, const char *kernel, int m, int n, int k, Encode encode,
+           unsigned persistentBlocks = 0) {
   Random random(m * 1000003 + n * 1009 + k);
   std::vector<double> a(size_t(m) * k), b(size_t(n) * k), wanted(size_t(m) * n);
   std::vector<Element> encodedA, encodedB;
@@ -35,9 +36,8 @@ void check(const Module &module, const char *kernel, int m, int n, int k, Encode
     launch(function, {.grid = {persistentBlocks}, .block = {384}, .dynamicShared = kDynamicShared}, mapA, mapB, c.get(),
            m, n, k, counter.get());
   else
-    launch(function,
-           {.grid = {ceilDiv(n, 64), ceilDiv(m, 128)}, .block = {384}, .dynamicShared = kDynamicShared}, mapA, mapB,
-           c.get(), m, n, k);
+    launch(function, {.grid = {ceilDiv(n, 64), ceilDiv(m, 128)}, .block = {384}, .dynamicShared = kDynamicShared}, mapA,
+           mapB, c.get(), m, n, k);
   expectClose(std::string(kernel) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k),
               c.read(), wanted);
 }

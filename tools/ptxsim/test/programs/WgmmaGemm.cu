@@ -1,11 +1,11 @@
 // C[m][n] = A[m][k] * B[n][k]^T for sm_90a, warp-specialised: one producer warpgroup fills a ring of four stages by TMA
-// (128-byte swizzle), two consumer warpgroups multiply by wgmma, each 64 rows of the 128 x 64 tile. bf16 and e4m3, A from
-// shared memory or from registers; a persistent variant takes tiles from an atomic counter. Sizes may be ragged: TMA
-// fills with zeros. Launch: 384 threads, dynamic shared memory kRingBytes + 1024.
-// Faults: 1 the producer does not wait for empty slots, 2 consumers do not wait for full slots, 3 expect_tx counts A
-// alone, 4 expect_tx counts too much, 5 the products are not awaited before the slot is released, 6 no wait before the
-// epilogue, 7 no barrier behind mbarrier.init, 8 one consumer never releases, 9 no wgmma.fence, 10 descriptor with a
-// wrong stride, 11 descriptor without swizzle, 12 the parity is never flipped, 13 TMA coordinates swapped.
+// (128-byte swizzle), two consumer warpgroups multiply by wgmma, each 64 rows of the 128 x 64 tile. bf16 and e4m3, A
+// from shared memory or from registers; a persistent variant takes tiles from an atomic counter. Sizes may be ragged:
+// TMA fills with zeros. Launch: 384 threads, dynamic shared memory kRingBytes + 1024. Faults: 1 the producer does not
+// wait for empty slots, 2 consumers do not wait for full slots, 3 expect_tx counts A alone, 4 expect_tx counts too
+// much, 5 the products are not awaited before the slot is released, 6 no wait before the epilogue, 7 no barrier behind
+// mbarrier.init, 8 one consumer never releases, 9 no wgmma.fence, 10 descriptor with a wrong stride, 11 descriptor
+// without swizzle, 12 the parity is never flipped, 13 TMA coordinates swapped.
 #include "Asm90.cuh"
 
 extern __shared__ char storage[];

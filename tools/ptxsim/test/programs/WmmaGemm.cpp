@@ -47,9 +47,12 @@ PROGRAM(WmmaGemm, 80) {
   check<uint16_t, float>(module, "half16Column", {16, 16}, 16, 32, 48, true, 1, half, plain);
   check<uint16_t, float>(module, "half32", {32, 8}, 32, 24, 32, false, 1, half, plain);
   check<uint16_t, float>(module, "half8", {8, 32}, 16, 32, 32, false, 1, half, plain);
-  check<int8_t, int>(module, "bytes16", {16, 16}, 16, 32, 32, false, 1, [](double x) { return int8_t(x); }, plain);
-  check<float, float>(module, "tf32", {16, 16}, 16, 16, 24, false, 1, [](double x) { return float(x); }, plain);
-  check<double, double>(module, "doubles", {8, 8}, 16, 8, 12, false, 1, [](double x) { return x; }, plain);
+  check<int8_t, int>(
+      module, "bytes16", {16, 16}, 16, 32, 32, false, 1, [](double x) { return int8_t(x); }, plain);
+  check<float, float>(
+      module, "tf32", {16, 16}, 16, 16, 24, false, 1, [](double x) { return float(x); }, plain);
+  check<double, double>(
+      module, "doubles", {8, 8}, 16, 8, 12, false, 1, [](double x) { return x; }, plain);
   check<uint16_t, uint16_t>(module, "staged", {32, 32, 128}, 64, 32, 48, false, 2, half,
                             [](uint16_t x) { return double(fromHalf(x)); });
 }

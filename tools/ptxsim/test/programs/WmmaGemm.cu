@@ -1,6 +1,6 @@
-// C[m][n] = A[m][k] * B[k][n] + C[m][n] through nvcuda::wmma fragments: halves in several shapes and layouts, signed bytes,
-// tf32 and doubles. One warp a tile, sizes are multiples of the tile; a staged kernel goes through shared memory.
-// Faults: 1 no barrier behind staging, 2 wrong leading dimension, 3 layout of B taken for the other one.
+// C[m][n] = A[m][k] * B[k][n] + C[m][n] through nvcuda::wmma fragments: halves in several shapes and layouts, signed
+// bytes, tf32 and doubles. One warp a tile, sizes are multiples of the tile; a staged kernel goes through shared
+// memory. Faults: 1 no barrier behind staging, 2 wrong leading dimension, 3 layout of B taken for the other one.
 #include <cuda_fp16.h>
 #include <mma.h>
 
