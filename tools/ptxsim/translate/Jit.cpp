@@ -70,6 +70,33 @@ void optimise(llvm::Module &code, llvm::TargetMachine &machine) {
       passes.run(function, functions);
 }
 
+/// How many blocks all values live through, in the order of the text, as far as their uses tell.
+uint64_t blocksLivedThrough(const llvm::Module &code) {
+  uint64_t sum = 0;
+  for (const llvm::Function &function : code) {
+    llvm::DenseMap<const llvm::BasicBlock *, uint64_t> indices;
+    for (const llvm::BasicBlock &block : function)
+      indices.insert({&block, indices.size()});
+    for (const llvm::BasicBlock &block : function)
+      for (const llvm::Instruction &instruction : block) {
+        uint64_t first = indices.lookup(&block), last = first;
+        for (const llvm::User *user : instruction.users())
+          if (auto *use = llvm::dyn_cast<llvm::Instruction>(user)) {
+            uint64_t index = indices.lookup(use->getParent());
+            first = std::min(first, index);
+            last = std::max(last, index);
+          }
+        sum += last - first;
+      }
+  }
+  return sum;
+}
+
+/// The register allocator takes time with the square of long live ranges: about a second per kMostBlocksLivedThrough.
+/// Programs beyond it are compiled without optimisation, which takes linear time. The largest kernels of template
+/// libraries stay below.
+constexpr uint64_t kMostBlocksLivedThrough = 1'000'000;
+
 } // namespace
 
 std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Function &kernel,
@@ -81,16 +108,11 @@ std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Fun
   auto translation = std::make_unique<JitTranslation>();
   translation->kernel = kernel.name;
   auto builder = hostMachine();
-  translation->jit = check(llvm::orc::LLJITBuilder()
-                               .setJITTargetMachineBuilder(builder)
-                               .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
-                               .create());
   auto machine = check(builder.createTargetMachine());
-
   auto context = std::make_unique<llvm::LLVMContext>();
   auto code = std::make_unique<llvm::Module>("ptxsim", *context);
-  code->setDataLayout(translation->jit->getDataLayout());
-  code->setTargetTriple(translation->jit->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  code->setTargetTriple(builder.getTargetTriple());
 
   jit::ProgramEmitter emitter(*code, module, symbols, options, *translation, translation->functionTable);
   emitter.hostHasHalf = hasHalfConversions(*machine);
@@ -102,7 +124,13 @@ std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Fun
   if (llvm::verifyModule(*code, &out))
     throw std::runtime_error("code generation failed: " + broken);
   optimise(*code, *machine);
+  if (blocksLivedThrough(*code) > kMostBlocksLivedThrough)
+    builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::None);
 
+  translation->jit = check(llvm::orc::LLJITBuilder()
+                               .setJITTargetMachineBuilder(builder)
+                               .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
+                               .create());
   check(translation->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(code), std::move(context))));
   auto lookup = [&](llvm::StringRef name) { return check(translation->jit->lookup(name)).toPtr<void *>(); };
   translation->entry = reinterpret_cast<EntryPoint>(lookup("entry"));
