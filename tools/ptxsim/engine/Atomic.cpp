@@ -187,13 +187,15 @@ uint64_t shadowAfter(const AtomicPayload &decoded, uint64_t old, uint64_t b, uin
 
 void trackElement(uint8_t *shadow, const AtomicPayload &decoded, uint64_t bShadow, uint64_t cShadow, bool swapped,
                   uint64_t *resultShadow) {
-  uint64_t defined = ~0ull, mask = lowBytes(decoded.elementBytes);
+  // A 16-byte element comes here half by half.
+  const uint32_t bytes = std::min<uint32_t>(decoded.elementBytes, 8);
+  uint64_t defined = ~0ull, mask = lowBytes(bytes);
   if (shadow)
-    std::memcpy(&defined, shadow, decoded.elementBytes);
+    std::memcpy(&defined, shadow, bytes);
   uint64_t old = ~defined & mask;
   if (shadow) {
     defined = ~shadowAfter(decoded, old, bShadow & mask, cShadow & mask, swapped);
-    std::memcpy(shadow, &defined, decoded.elementBytes);
+    std::memcpy(shadow, &defined, bytes);
   }
   if (resultShadow)
     *resultShadow = old;
@@ -232,8 +234,13 @@ void runWide(Thread &thread, const Site *site, const AtomicPayload &decoded, con
   if (!thread.grid->poison)
     return;
   const uint64_t *shadows = in + site->numSources + 1;
-  // Both halves decide whether the words are swapped.
+  // Both halves, of memory as well, decide whether the words are swapped.
   uint64_t undefinedCompare = compare ? shadows[0] | shadows[1] : 0;
+  if (compare && where.shadow) {
+    uint64_t defined[2];
+    std::memcpy(defined, where.shadow, sizeof defined);
+    undefinedCompare |= ~(defined[0] & defined[1]);
+  }
   for (unsigned half = 0; half < 2; ++half)
     trackElement(where.shadow ? where.shadow + 8 * half : nullptr, decoded, compare ? undefinedCompare : shadows[half],
                  compare ? shadows[2 + half] : 0, swapped, out + site->numResults + half);

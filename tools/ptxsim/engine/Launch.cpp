@@ -22,19 +22,19 @@ TranslateOptions translateOptions(const Grid &grid) {
   return options;
 }
 
-/// The parameter block in device memory, where programs may take its address.
-class ParameterBlock {
+/// Bytes in device memory for the time of a launch.
+class LaunchBlock {
 public:
-  ParameterBlock(Memory &memory, llvm::ArrayRef<uint8_t> bytes) : memory(memory) {
+  LaunchBlock(Memory &memory, llvm::ArrayRef<uint8_t> bytes, const char *label, bool readOnly) : memory(memory) {
     if (bytes.empty())
       return;
-    address = memory.allocate(bytes.size(), "parameter block", true);
+    address = memory.allocate(bytes.size(), label, readOnly);
     if (!address)
-      throw std::runtime_error("no device memory for a parameter block of " + std::to_string(bytes.size()) + " bytes");
+      throw std::runtime_error(std::string("no device memory for a ") + label + " of " + std::to_string(bytes.size()) + " bytes");
     std::memcpy(reinterpret_cast<void *>(address), bytes.data(), bytes.size());
     memory.markDefined(address, bytes.size());
   }
-  ~ParameterBlock() {
+  ~LaunchBlock() {
     if (address)
       memory.free(address);
   }
@@ -88,8 +88,14 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
     memory().enableShadow();
   else
     memory().distrustShadow();
-  ParameterBlock block(memory(), parameters);
+  // Programs may take the address of their parameters.
+  LaunchBlock block(memory(), parameters, "parameter block", true);
   launch.parameterBlock = block.address;
+  // Cooperative groups find {size, barrier}, two zeroed words, by %envreg1 and %envreg2 (cooperative_groups/details).
+  const uint8_t zeros[8] = {};
+  LaunchBlock workspace(memory(), launch.config.cooperative ? llvm::ArrayRef<uint8_t>(zeros) : llvm::ArrayRef<uint8_t>(), "grid workspace",
+                        false);
+  launch.gridWorkspace = workspace.address;
   Reporter reporter(launch);
   launch.reporter = &reporter;
   std::unique_ptr<RaceDetector> detector;

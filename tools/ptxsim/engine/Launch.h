@@ -30,6 +30,7 @@ struct Unit {
 struct Launch : Grid {
   const Translation *code = nullptr;
   uint64_t parameterBlock = 0; ///< device address
+  uint64_t gridWorkspace = 0;  ///< device address of what a cooperative launch's grid barrier counts in, else 0
   uint32_t staticShared = 0, sharedEnd = 0;
   uint32_t units = 0;              ///< clusters of the grid
   uint32_t unitsResident = 0;      ///< at most, on each host thread

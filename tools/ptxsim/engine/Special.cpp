@@ -125,10 +125,11 @@ extern "C" uint64_t ptxsim_special_register(ptxsim::Thread *thread, uint32_t spe
   case S::ReservedSmemBegin:
   case S::ReservedSmemOffset:
   case S::CurrentGraphExec: // no graph node runs kernels from the device
-  case S::Pm:               // performance monitors and the driver's own constants read as zero
-  case S::Envreg:
+  case S::Pm:               // performance monitors read as zero
   case S::None:
     return 0;
+  case S::Envreg: // the driver's own; 1 and 2 are the halves of the grid workspace's address
+    return component == 1 ? launch.gridWorkspace >> 32 : component == 2 ? uint32_t(launch.gridWorkspace) : 0;
   }
   return 0;
 }
