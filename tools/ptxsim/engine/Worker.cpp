@@ -23,6 +23,7 @@ void Scheduler::Implementation::run(Launch &newLaunch, unsigned worker) {
   bias = {};
   untilSwitch = 0;
   setSchedulerAtWork(this);
+  stacks.setUsable(newLaunch.code->stackBytes);
   try {
     runUnits();
   } catch (...) { // of the host: fibers throw nothing

@@ -47,6 +47,7 @@ public:
   void run(const ptx::Function &kernel);
   /// Enters the finished code of functions that may be called by address.
   void fillTable(llvm::function_ref<void *(llvm::StringRef)> lookup);
+  std::string codeName(const ptx::Function &function) const { return names.lookup(&function); }
 
   // --- for FunctionEmitter ---
   /// The function's body here or in another program; null where nobody defines it.
@@ -115,6 +116,7 @@ private:
   void findBanks();
   void prologue();
   void stackTest();
+  void countCall();
   void receiveParameters();
   void storeRegisterResults();
   const Site *functionSite();

@@ -5,6 +5,7 @@
 
 #include "check/Poison.h"
 #include "check/Statistics.h"
+#include "engine/Scheduler.h"
 #include "engine/Wgmma.h"
 
 #include "llvm/IR/IntrinsicInst.h"
@@ -187,6 +188,22 @@ void FunctionEmitter::prologue() {
       b.CreateMemSet(b.CreateGEP(b.getInt8Ty(), localShadow, frame), b.getInt8(0), frameBytes, llvm::Align(1));
   }
   receiveParameters();
+  if (!function.isEntry)
+    countCall();
+}
+
+/// A call costs fuel as a loop does: recursion that branches takes longer than anybody waits, at any depth.
+void FunctionEmitter::countCall() {
+  Value *fuel = field(offsetof(Thread, fuel), b.getInt32Ty());
+  b.CreateStore(b.CreateSub(fuel, b.getInt32(1)), fieldAddress(offsetof(Thread, fuel)));
+  when(
+      b.CreateICmpULE(fuel, b.getInt32(1)),
+      [&] {
+        b.CreateStore(pointer(functionSite()), fieldAddress(offsetof(Thread, site)));
+        b.CreateStore(b.getInt32(0), fieldAddress(offsetof(Thread, fuel)));
+        callAddress(reinterpret_cast<const void *>(ptxsim_out_of_fuel), b.getVoidTy(), {thread});
+      },
+      true);
 }
 
 /// Register parameters of the old ABI are loaded; parameters whose address is taken move into the frame.
@@ -216,18 +233,18 @@ void FunctionEmitter::receiveParameters() {
   }
 }
 
-/// The fiber's stack must hold this frame and whatever a handler needs. The frame's size is not known before the code
-/// is generated; every register may have been spilled.
+/// The fiber's stack must hold the next frame and whatever a handler needs. How much that is is known when the code is:
+/// it is read from the translation. The kernel's own frame is seen to when its threads get their stacks.
 void FunctionEmitter::stackTest() {
-  constexpr uint64_t handlerBytes = 24 * 1024;
-  uint64_t estimate = handlerBytes + 8 * std::min<uint64_t>(function.registers.size(), 4096) * (poison() ? 2 : 1);
-  for (auto &bank : banks)
-    estimate += 16 * bank->registers.size();
+  code->addFnAttr("warn-stack-size", "0"); // makes the code generator tell the size
+  if (function.isEntry)
+    return;
   llvm::AllocaInst *here = entryAlloca(b.getInt8Ty(), 1);
   Value *top = b.CreatePtrToInt(here, b.getInt64Ty());
   Value *limit = field(offsetof(Thread, stackLimit), b.getInt64Ty(), true);
+  Value *reserve = b.CreateLoad(b.getInt64Ty(), pointer(&program.translation.stackReserve));
   when(
-      b.CreateICmpULT(top, b.CreateAdd(limit, constant(64, function.isEntry ? 0 : estimate))),
+      b.CreateICmpULT(top, b.CreateAdd(limit, reserve)),
       [&] {
         callAddress(reinterpret_cast<const void *>(ptxsim_stack_overflow), b.getVoidTy(),
                     {thread, pointer(functionSite())});

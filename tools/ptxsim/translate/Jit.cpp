@@ -2,6 +2,8 @@
 #include "translate/Emitter.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/PassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -17,8 +19,20 @@ namespace ptxsim {
 
 namespace {
 
+/// Hears how large the frames of functions are.
+struct FrameSizes : llvm::DiagnosticHandler {
+  explicit FrameSizes(std::map<std::string, uint64_t> &sizes) : sizes(sizes) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (const auto *frame = llvm::dyn_cast<llvm::DiagnosticInfoStackSize>(&info))
+      sizes[frame->getFunction().getName().str()] = frame->getResourceSize();
+    return true;
+  }
+  std::map<std::string, uint64_t> &sizes;
+};
+
 class JitTranslation : public Translation {
 public:
+  std::map<std::string, uint64_t> frameSizes;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   std::vector<jit::TableEntry> functionTable;
 };
@@ -97,6 +111,25 @@ uint64_t blocksLivedThrough(const llvm::Module &code) {
 /// libraries stay below.
 constexpr uint64_t kMostBlocksLivedThrough = 1'000'000;
 
+/// A function tests the stack when its frame already stands, and its callee's frame must stand as well before that one
+/// can test: two of the largest, and what handlers take.
+void needStack(JitTranslation &translation, const ptx::Function &kernel, const std::string &kernelCode) {
+  constexpr uint64_t kHandlers = 48 << 10, kMost = 64 << 20, kDepth = 4;
+  uint64_t largest = 0, own = 0;
+  for (const auto &[name, bytes] : translation.frameSizes)
+    if (name == kernelCode)
+      own = bytes;
+    else
+      largest = std::max(largest, bytes);
+  if (own > kMost || largest > kMost)
+    throw ptx::Error(kernel.position, "'" + kernel.name + "': a function of the program needs " +
+                                          std::to_string(std::max(own, largest)) +
+                                          " bytes of stack for its registers and arguments, expected at most " +
+                                          std::to_string(kMost));
+  translation.stackReserve = 2 * largest + kHandlers;
+  translation.stackBytes = own + kDepth * largest + translation.stackReserve;
+}
+
 } // namespace
 
 std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Function &kernel,
@@ -110,6 +143,7 @@ std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Fun
   auto builder = hostMachine();
   auto machine = check(builder.createTargetMachine());
   auto context = std::make_unique<llvm::LLVMContext>();
+  context->setDiagnosticHandler(std::make_unique<FrameSizes>(translation->frameSizes));
   auto code = std::make_unique<llvm::Module>("ptxsim", *context);
   code->setDataLayout(machine->createDataLayout());
   code->setTargetTriple(builder.getTargetTriple());
@@ -135,6 +169,7 @@ std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Fun
   auto lookup = [&](llvm::StringRef name) { return check(translation->jit->lookup(name)).toPtr<void *>(); };
   translation->entry = reinterpret_cast<EntryPoint>(lookup("entry"));
   emitter.fillTable(lookup);
+  needStack(*translation, kernel, emitter.codeName(kernel));
   return translation;
 }
 

@@ -90,7 +90,7 @@ uint64_t ProgramEmitter::resultOffset(const ptx::Function &function, const ptx::
 }
 
 uint64_t ProgramEmitter::signature(const ptx::Function &function) {
-  return function.parameterBytes() << 20 | resultOffset(function, nullptr);
+  return function.parameterBytes() << 32 | resultOffset(function, nullptr); // both are below 2^31
 }
 
 void ProgramEmitter::addAddressTaken() {

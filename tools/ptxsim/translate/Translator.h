@@ -30,6 +30,9 @@ public:
   EntryPoint entry = nullptr;
   std::vector<std::unique_ptr<Site>> sites; ///< also of batches; id is the index
   uint32_t localBytes = 0; ///< local memory that a thread needs (frames of the longest call chain; recursion: 16 deep)
+  /// What the functions of the program need of a fiber's stack, in bytes: all of it, and what must be left where one
+  /// starts that the kernel calls.
+  uint64_t stackBytes = 0, stackReserve = 0;
   std::string kernel;
 };
 
