@@ -103,10 +103,9 @@ uint64_t Program::localBytes(const ptx::Function &kernel) const {
 
 const SharedLayout &Program::Implementation::layout(const ptx::Function &kernel) {
   std::lock_guard lock(mutex);
-  auto [it, fresh] = layouts.try_emplace(&kernel);
-  if (fresh)
-    it->second = layOutShared(*this, kernel);
-  return it->second;
+  if (auto found = layouts.find(&kernel); found != layouts.end())
+    return found->second;
+  return layouts[&kernel] = layOutShared(*this, kernel);
 }
 
 const Translation &Program::Implementation::translation(const ptx::Function &kernel, const TranslateOptions &options) {

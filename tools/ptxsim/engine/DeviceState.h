@@ -32,6 +32,7 @@ struct Device::Implementation {
   std::mutex mutex;
   std::vector<std::unique_ptr<Scheduler>> idleSchedulers;
   std::atomic<uint64_t> launches{0};
+  std::atomic<uint64_t> heapBytes{0}; ///< that kernels have by malloc
 
   std::unique_ptr<Scheduler> takeScheduler();
   void giveScheduler(std::unique_ptr<Scheduler> scheduler);

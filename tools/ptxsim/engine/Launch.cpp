@@ -13,6 +13,8 @@ namespace ptxsim {
 
 namespace {
 
+constexpr uint64_t kMostLocalBytes = uint64_t(8) << 30; ///< of all threads that are resident
+
 TranslateOptions translateOptions(const Grid &grid) {
   TranslateOptions options;
   options.poison = grid.poison;
@@ -80,6 +82,15 @@ LaunchResult Device::launch(const Kernel &kernel, const LaunchConfig &config, ll
   launch.unitsResident = launch.config.cooperative
                              ? launch.units
                              : uint32_t(std::max<uint64_t>(1, resident / perCluster / launch.workers));
+  // The chip, too, holds no more threads than it has local memory for.
+  uint64_t localBytes = uint64_t(launch.code->localBytes) * launch.config.block[0] * launch.config.block[1] *
+                        launch.config.block[2] * perCluster * (launch.poison ? 2 : 1);
+  uint64_t unitsOfLocal = std::max<uint64_t>(1, kMostLocalBytes / std::max<uint64_t>(1, localBytes * launch.workers));
+  if (launch.config.cooperative && launch.units > unitsOfLocal)
+    throw std::invalid_argument("launch of '" + kernel.function->name + "': a cooperative grid needs " +
+                                std::to_string(localBytes * launch.units) + " bytes of local memory, expected at most " +
+                                std::to_string(kMostLocalBytes));
+  launch.unitsResident = uint32_t(std::min<uint64_t>(launch.unitsResident, unitsOfLocal));
   launch.start = std::chrono::steady_clock::now();
   // A limit of many years must not overflow the clock.
   launch.deadline = launch.start + std::min<std::chrono::seconds>(options.timeLimit, std::chrono::hours(24 * 365));

@@ -1,4 +1,5 @@
 // Functions that CUDA programs declare and the system provides: vprintf, malloc, free, __assertfail.
+#include "engine/DeviceState.h"
 #include "engine/Launch.h"
 #include "engine/Memory.h"
 #include "engine/SchedulerState.h"
@@ -14,15 +15,19 @@ namespace ptxsim {
 namespace {
 
 constexpr const char *kHeapLabel = "malloc in a kernel";
+constexpr uint64_t kHeapBytes = uint64_t(2) << 30; ///< for all that malloc gives; a chip starts with 8 MiB
+constexpr uint64_t kPageBytes = 4096;              ///< of the host, which the least allocation takes
+constexpr size_t kMostText = 1 << 20;              ///< that one call reads or prints; as a chip's buffer for printf
 
-/// The bytes of a device string, each checked up to the end. They lie in one piece.
-llvm::StringRef deviceString(Thread &thread, const Site *site, uint64_t address) {
+/// The bytes of a device string, each checked up to the end. They lie in one piece. What is behind the first `most` is
+/// left out.
+llvm::StringRef deviceString(Thread &thread, const Site *site, uint64_t address, size_t most = kMostText) {
   if (address == 0)
     return "(null)";
   const char *start =
       reinterpret_cast<const char *>(resolve(thread, site, ptx::Space::Generic, address, 1, 1, Access::Read).host);
   size_t length = 0;
-  while (start[length])
+  while (length < most && start[length])
     resolve(thread, site, ptx::Space::Generic, address + ++length, 1, 1, Access::Read);
   return {start, length};
 }
@@ -30,7 +35,11 @@ llvm::StringRef deviceString(Thread &thread, const Site *site, uint64_t address)
 /// Text on its way to the standard output. Owns no memory: a bad pointer may end the launch in the middle.
 class Output {
 public:
+  bool isFull() const { return total >= kMostText; }
+  size_t room() const { return isFull() ? 0 : kMostText - total; }
   void add(llvm::StringRef text) {
+    text = text.take_front(room());
+    total += text.size();
     if (text.size() > sizeof buffer - used)
       flush();
     if (text.size() > sizeof buffer) {
@@ -51,7 +60,7 @@ public:
 
 private:
   char buffer[8192];
-  size_t used = 0;
+  size_t used = 0, total = 0;
 };
 
 /// The arguments as CUDA packs them: each at its natural alignment, integers promoted to int, floats to double.
@@ -156,9 +165,10 @@ void printInteger(Output &output, const Conversion &conversion, Arguments &argum
 }
 
 void printString(Output &output, const Conversion &conversion, Arguments &arguments) {
-  llvm::StringRef text = deviceString(arguments.thread, arguments.site, arguments.next<uint64_t>());
-  if (conversion.precision >= 0)
-    text = text.take_front(size_t(conversion.precision));
+  uint64_t address = arguments.next<uint64_t>();
+  // With a precision the string needs no end.
+  size_t most = conversion.precision >= 0 ? size_t(conversion.precision) : output.room();
+  llvm::StringRef text = most ? deviceString(arguments.thread, arguments.site, address, most) : "";
   int padding = conversion.width - int(std::min<size_t>(text.size(), Conversion::kWidest));
   bool left = std::strchr(conversion.flags, '-');
   if (!left)
@@ -228,7 +238,7 @@ void runPrintf(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
   llvm::StringRef format = deviceString(*thread, site, in[0]);
   Arguments arguments{*thread, site, in[1]};
   Output output;
-  while (!format.empty()) {
+  while (!format.empty() && !output.isFull()) {
     size_t plain = std::min(format.find('%'), format.size());
     output.add(format.take_front(plain));
     format = format.drop_front(plain);
@@ -245,7 +255,13 @@ void runPrintf(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
 
 void runMalloc(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
   checkArguments(thread, site, 1, "malloc");
-  result(thread, site, out, thread->grid->device->memory().allocate(in[0], kHeapLabel));
+  std::atomic<uint64_t> &inUse = thread->grid->device->implementation->heapBytes;
+  uint64_t bytes = in[0] > kHeapBytes ? kHeapBytes : in[0] + kPageBytes, address = 0;
+  if (inUse.fetch_add(bytes) + bytes <= kHeapBytes)
+    address = thread->grid->device->memory().allocate(in[0], kHeapLabel);
+  if (!address)
+    inUse -= bytes;
+  result(thread, site, out, address);
 }
 
 void runFree(Thread *thread, const Site *site, const uint64_t *in, uint64_t *) {
@@ -261,6 +277,7 @@ void runFree(Thread *thread, const Site *site, const uint64_t *in, uint64_t *) {
                                  "free of address 0x" + llvm::utohexstr(in[0], true) +
                                      (freed ? ", which has been freed before" : ", which malloc did not return"));
   }
+  thread->grid->device->implementation->heapBytes -= allocation->bytes + kPageBytes;
   memory.free(in[0]);
   // Threads remember the allocation that they used last.
   for (auto &unit : thread->cta->scheduler->implementation->resident)

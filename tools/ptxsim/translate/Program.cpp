@@ -11,6 +11,8 @@ namespace ptxsim::jit {
 constexpr size_t kForeignFunctions = 256;
 /// How often a function of a recursive chain gets its frame of local memory.
 constexpr uint64_t kRecursionDepth = 16;
+/// What a chip gives to a thread (CUDA C++ Programming Guide 13.0, "Technical Specifications per Compute Capability").
+constexpr uint64_t kMostLocalBytes = 512 << 10;
 
 ProgramEmitter::ProgramEmitter(llvm::Module &code, const ptx::Module &module, const SymbolAddresses &symbols,
                                const TranslateOptions &options, Translation &translation,
@@ -119,7 +121,14 @@ void ProgramEmitter::run(const ptx::Function &kernel) {
     if (pending.empty())
       addAddressTaken();
   }
-  translation.localBytes = std::min<uint64_t>(localBytes(kernel), uint64_t(1) << 30);
+  uint64_t chain = frames.lookup(&kernel), needed = localBytes(kernel);
+  for (const auto &[function, bytes] : frames)
+    chain = std::max<uint64_t>(chain, bytes);
+  if (chain > kMostLocalBytes)
+    throw ptx::Error(kernel.position, "'" + kernel.name + "': a frame of " + std::to_string(chain) +
+                                          " bytes of local memory, expected at most " +
+                                          std::to_string(kMostLocalBytes) + " for a thread");
+  translation.localBytes = std::min(needed, kMostLocalBytes);
 
   llvm::IRBuilder<> b(llvm.getContext());
   llvm::Type *address = b.getPtrTy();
