@@ -254,9 +254,22 @@ void issueOnMbarrier(Thread &thread, Cta &, std::unique_ptr<PendingCopy> copy) {
 }
 
 void issueInGroup(Thread &thread, CopyQueue &queue, uint64_t operation, std::unique_ptr<PendingCopy> copy) {
+  queue.sharedRead = operation;
+  queue.sharedReader = thread.site;
   if (!thread.cta->scheduler->isRandom())
     return copy->land();
   issueCopy(thread, queue, operation, std::move(copy));
+}
+
+/// Nobody else can wait for a thread's bulk groups, and shared memory goes to another block when this one ends.
+void leaveBulkCopies(Thread &thread) {
+  if (!thread.async || !thread.async->bulk)
+    return;
+  const CopyQueue &queue = *thread.async->bulk;
+  if (queue.sharedRead > queue.waited)
+    thread.grid->reporter->note(Check::Lifetime, &thread, queue.sharedReader,
+                                "the thread ends while its bulk copy may still read the block's shared memory; "
+                                "cp.async.bulk.wait_group(.read) is missing");
 }
 
 Multicast multicastOf(Thread &thread, const Site *site, uint64_t mask) {

@@ -58,6 +58,7 @@ void endUnit(Launch &launch, Unit &unit);
 void leaveWarp(Thread &thread);     ///< engine/Rendezvous
 void leaveBarriers(Thread &thread); ///< engine/Barrier
 void leaveCluster(Thread &thread);  ///< engine/ClusterBarrier
+void leaveBulkCopies(Thread &thread); ///< engine/BulkCopy
 
 /// A switched-off check of a rule whose breach harms nobody outside the program lets the launch go on: true then.
 inline bool tolerates(const Thread &thread, Check check) { return !thread.grid->options.checks.has(check); }

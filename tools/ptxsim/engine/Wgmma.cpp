@@ -212,6 +212,13 @@ void multiply(Cta &cta, const Site *site, WarpgroupOperands &operands) {
   for (Thread *thread : operands.threads)
     ++thread->wgmmaInFlight;
   group.inFlight.push_back(group.committed + 1);
+  WgmmaGroup::Unwaited &unwaited = group.unwaited.emplace_back();
+  unwaited.group = group.committed + 1;
+  unwaited.site = site;
+  std::copy(operands.out, operands.out + 128, unwaited.banks.begin());
+  constexpr size_t kUnwaitedKept = 256; // a program that never waits is told so when it ends
+  if (group.unwaited.size() > kUnwaitedKept)
+    group.unwaited.pop_front();
   auto work = std::make_unique<ProductInFlight>();
   work->product = product;
   work->group = &group;
@@ -239,6 +246,8 @@ void wait(Cta &cta, const Site *site, WarpgroupOperands &operands) {
   if (count)
     cta.scheduler->landQueue(group.queue, count);
   group.waited = std::max(group.waited, complete);
+  while (!group.unwaited.empty() && group.unwaited.front().group <= complete)
+    group.unwaited.pop_front();
   if (cta.grid->races && complete)
     for (Thread *thread : operands.threads)
       cta.grid->races->acquireAgent(*thread, group.agent, complete);
@@ -341,4 +350,15 @@ bool bindWgmma(Site &site) {
 extern "C" void ptxsim_settle_wgmma(ptxsim::Thread *thread) {
   ptxsim::WgmmaGroup &group = ptxsim::wgmmaGroupOf(*thread);
   thread->cta->scheduler->landQueue(group.queue);
+}
+
+extern "C" void ptxsim_touch_wgmma(ptxsim::Thread *thread, const ptxsim::Site *site, const uint64_t *bank) {
+  using namespace ptxsim;
+  for (const WgmmaGroup::Unwaited &product : wgmmaGroupOf(*thread).unwaited)
+    if (product.banks[thread->linear % 128] == bank) {
+      thread->grid->reporter->note(Check::Barrier, thread, site,
+                                   "accumulators of a product are touched before a wgmma.wait_group has covered it",
+                                   actorOf(*thread, product.site));
+      return;
+    }
 }

@@ -7,6 +7,10 @@
 #include "engine/Thread.h"
 
 extern "C" void ptxsim_settle_wgmma(ptxsim::Thread *thread); ///< lands all products in flight of the thread's warpgroup
+/// An instruction other than a move reads or writes accumulators of the bank, which the ISA leaves undefined until a
+/// wgmma.wait_group has covered the product ("wgmma.mma_async": accessing the registers before is undefined). Moves are
+/// let pass: compilers copy accumulators that are in flight, and ptxas undoes it.
+extern "C" void ptxsim_touch_wgmma(ptxsim::Thread *thread, const ptxsim::Site *site, const uint64_t *bank);
 
 namespace ptxsim {
 /// A thread ends (while its stack still stands): what is in flight lands, and products that no wgmma.wait_group has

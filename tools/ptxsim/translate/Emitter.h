@@ -11,6 +11,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Analysis/InstSimplifyFolder.h"
 #include "llvm/IR/IRBuilder.h"
@@ -299,6 +300,7 @@ private:
                        bool readWrite);
   void settle(); ///< before accumulators are touched
   bool touchesBank(const Instruction &) const;
+  void reportTouched(const Instruction &); ///< accumulators whose product nobody has waited for
 
   // --- MatrixBatches.cpp ---
   bool joinBatch(const Instruction &); ///< an mma.sync that waits for its neighbours
@@ -368,6 +370,7 @@ private:
   llvm::DenseMap<const Instruction *, Bank *> bankOf;
   llvm::DenseMap<uint32_t, std::pair<Bank *, uint32_t>> bankSlots;
   bool settled = false;
+  llvm::SmallPtrSet<const Bank *, 4> askedBanks; ///< reportTouched has asked since the block's start or last product
   bool usesAlloca = false;
 
   // the run of mma.sync that is being gathered

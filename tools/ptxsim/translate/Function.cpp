@@ -263,6 +263,7 @@ void FunctionEmitter::startBlock(llvm::BasicBlock *block) {
   b.SetInsertPoint(block);
   terminated = false;
   settled = false;
+  askedBanks.clear();
   ++epoch;
 }
 
@@ -322,6 +323,8 @@ void FunctionEmitter::emitInstruction(const Instruction &instruction) {
   current = &instruction;
   got.clear();
   guard = {};
+  if (!banks.empty() && options.deferProducts)
+    reportTouched(instruction);
   if (!banks.empty() && options.deferProducts && !settled && touchesBank(instruction))
     settle();
 

@@ -142,6 +142,7 @@ void FunctionEmitter::emitHandler(const Instruction &i) {
   if (auto bank = bankOf.find(&i); bank != bankOf.end()) {
     callHandler(site, sources, bank->second->slots);
     settled = false;
+    askedBanks.clear();
     return;
   }
   bool product = i.opcode() == "wgmma" && i.has("mma_async");
@@ -185,6 +186,18 @@ bool FunctionEmitter::touchesBank(const Instruction &i) const {
   RegisterUse use = registerUse(i);
   auto inBank = [&](uint32_t reg) { return bankSlots.count(reg) != 0; };
   return llvm::any_of(use.reads, inBank) || llvm::any_of(use.writes, inBank);
+}
+
+void FunctionEmitter::reportTouched(const Instruction &i) {
+  // Behind a guard it may not happen at all.
+  if (i.hasGuard || i.opcode() == "mov" || i.opcode() == "wgmma")
+    return;
+  RegisterUse use = registerUse(i);
+  for (const auto &registers : {use.reads, use.writes})
+    for (uint32_t reg : registers)
+      if (auto slot = bankSlots.find(reg); slot != bankSlots.end() && askedBanks.insert(slot->second.first).second)
+        callAddress(reinterpret_cast<const void *>(ptxsim_touch_wgmma), b.getVoidTy(),
+                    {thread, pointer(&site(i)), slot->second.first->slots});
 }
 
 /// Lands the products in flight, so that the accumulators may be read or written.
