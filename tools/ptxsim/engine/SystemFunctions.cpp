@@ -256,7 +256,7 @@ void runPrintf(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
 void runMalloc(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
   checkArguments(thread, site, 1, "malloc");
   std::atomic<uint64_t> &inUse = thread->grid->device->implementation->heapBytes;
-  uint64_t bytes = in[0] > kHeapBytes ? kHeapBytes : in[0] + kPageBytes, address = 0;
+  uint64_t bytes = in[0] > kHeapBytes ? kHeapBytes + 1 : in[0] + kPageBytes, address = 0;
   if (inUse.fetch_add(bytes) + bytes <= kHeapBytes)
     address = thread->grid->device->memory().allocate(in[0], kHeapLabel);
   if (!address)

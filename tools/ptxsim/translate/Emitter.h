@@ -98,6 +98,7 @@ public:
   FunctionEmitter(ProgramEmitter &program, const ptx::Function &function, llvm::Function *code);
   void run();
   uint32_t frameBytes = 0; ///< of local memory
+  bool usesAlloca = false;
 
 private:
   using Instruction = ptx::Instruction;
@@ -371,7 +372,6 @@ private:
   llvm::DenseMap<uint32_t, std::pair<Bank *, uint32_t>> bankSlots;
   bool settled = false;
   llvm::SmallPtrSet<const Bank *, 4> askedBanks; ///< reportTouched has asked since the block's start or last product
-  bool usesAlloca = false;
 
   // the run of mma.sync that is being gathered
   struct Gathered {

@@ -13,6 +13,8 @@ constexpr size_t kForeignFunctions = 256;
 constexpr uint64_t kRecursionDepth = 16;
 /// What a chip gives to a thread (CUDA C++ Programming Guide 13.0, "Technical Specifications per Compute Capability").
 constexpr uint64_t kMostLocalBytes = 512 << 10;
+/// For what a function takes by alloca.
+constexpr uint64_t kAllocaBytes = 16 << 10;
 
 ProgramEmitter::ProgramEmitter(llvm::Module &code, const ptx::Module &module, const SymbolAddresses &symbols,
                                const TranslateOptions &options, Translation &translation,
@@ -117,7 +119,7 @@ void ProgramEmitter::run(const ptx::Function &kernel) {
     pending.pop_front();
     FunctionEmitter emitter(*this, *next, functions.lookup(next));
     emitter.run();
-    frames[next] = emitter.frameBytes;
+    frames[next] = emitter.frameBytes + (emitter.usesAlloca ? kAllocaBytes : 0);
     if (pending.empty())
       addAddressTaken();
   }
