@@ -423,7 +423,7 @@ void compare(const Update &update, unsigned k, unsigned count, unsigned block, c
   }
 }
 
-void runChunk(const std::vector<Update> &updates) {
+void runChunk(const std::vector<Update> &updates, bool anyOrder) {
   const unsigned count = updates.size();
   std::mt19937_64 random(7 * count);
   Memory before;
@@ -442,9 +442,11 @@ void runChunk(const std::vector<Update> &updates) {
     }
   const std::string text = kernelOf(updates);
   std::vector<Options> all = plainAndChecked();
-  all.push_back(all.back());
-  all.back().randomSchedule = true;
-  all.back().seed = count;
+  if (anyOrder) {
+    all.push_back(all.back());
+    all.back().randomSchedule = true;
+    all.back().seed = count;
+  }
   for (const Options &options : all) {
     Bench bench;
     const uint64_t in = bench.upload(before.records), out = bench.upload(before.out),
@@ -484,11 +486,12 @@ TEST(FormsAtomics, EveryRow) {
     chunk.push_back({std::move(spelling), target, space == "", operation});
     ++turn;
     if (chunk.size() == kChunk) {
-      runChunk(chunk);
+      runChunk(chunk, turn / kChunk % 3 == 1);
       chunk.clear();
     }
   }
-  runChunk(chunk);
+  if (!chunk.empty())
+    runChunk(chunk, true);
   EXPECT_GT(turn, 250u);
 }
 
