@@ -47,7 +47,11 @@ struct SharedShadow {
 
 struct RaceDetector::Implementation : ConflictSink {
   Grid &grid;
-  Shadow shadow{*this};
+  /// Two pools: histories of shared memory come and go and stay in the cache, those of global memory pile up.
+  Shadow globalShadow{*this}, sharedShadow{*this};
+  Shadow &shadowOf(const Location &where) {
+    return where.space == ptx::Space::Shared ? sharedShadow : globalShadow;
+  }
   uint32_t threadsPerBlock, stride; ///< components of a block: a whole number of warps
   uint32_t firstAgent = 0;
   std::vector<Block> blocks; ///< by Cta::linear
@@ -94,7 +98,7 @@ struct RaceDetector::Implementation : ConflictSink {
   void drop(std::unique_ptr<SharedShadow> &place) {
     if (place)
       for (Cell &cell : place->cells)
-        shadow.forget(cell);
+        sharedShadow.forget(cell);
     place.reset();
   }
   Page &page(uint64_t number) {
@@ -123,6 +127,13 @@ struct RaceDetector::Implementation : ConflictSink {
 
   bool inOneBlock(uint32_t component, uint32_t other) const override {
     return !isAgent(component) && !isAgent(other) && blockOf(component) == blockOf(other);
+  }
+  uint64_t neighbours(uint32_t component, uint32_t block) const override {
+    if (isAgent(component))
+      return uint64_t(component) << 2;
+    if (blockOf(component) == block)
+      return uint64_t(component / 32) << 2 | 1;
+    return uint64_t(blockOf(component)) << 2 | 2;
   }
   bool scopesMeet(const AccessRecord &earlier, const AccessEvent &event) const override {
     if (isAgent(earlier.component))

@@ -1,6 +1,8 @@
 #include "check/Shadow.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
 
@@ -161,6 +163,20 @@ static bool isLater(const AccessRecord &later, const AccessRecord &earlier) {
   return later.component == earlier.component && later.clock >= earlier.clock;
 }
 
+/// Tables that every thread of a large grid reads would remember as many readers in each word. One of a warp's and then
+/// one of a block's will do: a write that is ordered after none of them is still found. Only a write that is ordered
+/// after just those that are kept goes unnoticed.
+void Shadow::thinOut(std::vector<AccessRecord> &kept, const AccessEvent &event) const {
+  llvm::DenseSet<uint64_t> seen;
+  auto isAgain = [&](const AccessRecord &earlier) {
+    const uint64_t kind = earlier.bytes | earlier.strength << 4 | earlier.asyncProxy << 7;
+    return !seen.insert(sink.neighbours(earlier.component, event.block) << 8 | kind).second;
+  };
+  llvm::erase_if(kept, isAgain);
+  if (kept.size() > kMostReaders)
+    kept.resize(kMostReaders);
+}
+
 ChainId Shadow::compact(ChainId chain, const AccessRecord &record, const AccessEvent &event) {
   std::vector<AccessRecord> kept;
   llvm::DenseMap<std::pair<uint32_t, uint32_t>, uint32_t> latest;
@@ -175,6 +191,8 @@ ChainId Shadow::compact(ChainId chain, const AccessRecord &record, const AccessE
     place->second = earlier.clock;
     kept.push_back(earlier);
   }
+  if (event.where.space == ptx::Space::Global && kept.size() > kMostReaders && !event.isWrite())
+    thinOut(kept, event);
   uint32_t compactAt = std::max<uint32_t>(kFirstCompaction, 2 * (kept.size() + 1));
   ChainId result = 0;
   for (const AccessRecord &earlier : llvm::reverse(kept)) {
@@ -198,6 +216,11 @@ ChainId Shadow::add(ChainId chain, const AccessRecord &record, const AccessEvent
     if (isLater(earlier, record) && covers(earlier, record))
       return chain;
   }
+  // A crowd of readers is thinned out as it grows, too.
+  if (chain && pool[chain].length >= kMostReaders && event.kind == Access::Read &&
+      event.where.space == ptx::Space::Global && covers(pool[chain].record, record) &&
+      sink.neighbours(pool[chain].record.component, event.block) == sink.neighbours(record.component, event.block))
+    return chain;
   // Another cell may have made this very step: then share its chain. A chain that is this cell's alone has no other.
   // Shared memory is small and gone soon; in global memory this keeps what all blocks read from growing with both.
   Memo *entry = nullptr;

@@ -95,6 +95,8 @@ public:
   virtual ~ConflictSink() = default;
   /// Whether both are threads of one block.
   virtual bool inOneBlock(uint32_t component, uint32_t other) const = 0;
+  /// A number that the threads of one warp have in common, in other blocks than `block` those of one block.
+  virtual uint64_t neighbours(uint32_t component, uint32_t block) const = 0;
   /// Whether two strong accesses include each other's thread in their scopes.
   virtual bool scopesMeet(const AccessRecord &earlier, const AccessEvent &event) const = 0;
   /// `offset`: of the granule from the start of the access. `proxyOnly`: ordered, but no proxy fence is in between.
@@ -111,9 +113,16 @@ public:
   /// Whether the last write was a strong one, so that the word may carry a release.
   bool lastWriteStrong(const Cell &cell) { return cell.writes && pool[cell.writes].record.strength; }
   void forget(Cell &cell);
+  void prefetch(const Cell &cell) {
+    if (cell.writes)
+      __builtin_prefetch(&pool[cell.writes], 1);
+    if (cell.reads)
+      __builtin_prefetch(&pool[cell.reads], 1);
+  }
 
 private:
   static constexpr uint32_t kGranule = 4, kAllBytes = 15, kFirstCompaction = 16, kMemo = 1 << 12;
+  static constexpr uint32_t kMostReaders = 256; ///< of a granule of global memory, before they are thinned out
   ConflictSink &sink;
   ChainPool pool;
   /// The last results of add(): cells with one history get one future.
@@ -131,6 +140,7 @@ private:
   bool covers(const AccessRecord &later, const AccessRecord &earlier) const;
   void check(ChainId chain, bool areWrites, uint32_t mask, const AccessEvent &event, int64_t offset);
   ChainId add(ChainId chain, const AccessRecord &record, const AccessEvent &event);
+  void thinOut(std::vector<AccessRecord> &kept, const AccessEvent &event) const;
   ChainId compact(ChainId chain, const AccessRecord &record, const AccessEvent &event);
   ChainId without(ChainId chain, uint32_t mask);
   bool sameValue(const AccessEvent &event, uint32_t mask, int64_t offset) const;

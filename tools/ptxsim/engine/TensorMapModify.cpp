@@ -132,6 +132,9 @@ void fence(Thread *thread, const Site *site, const uint64_t *in, uint64_t *) {
   if (!how.acquires)
     return;
   checkAddress(*thread, site, in, 0);
+  // A fence reads nothing: libraries let the warps of a group that issue no copies pass a null pointer.
+  if (!in[0])
+    return;
   const Location where = resolve(*thread, site, ptx::Space::Generic, in[0], kTensorMapBytes, 64, Access::Read);
   acquireMap(*thread, in[0], where);
 }
