@@ -42,7 +42,8 @@ void RaceDetector::meet(llvm::ArrayRef<Thread *> threads) {
     const ThreadClock &clock = *thread->clock;
     sharesGeneric &= clock.generic.shares(first.generic);
     sharesAsync &= clock.async.shares(first.async);
-    nothingNew &= !clock.accessed && clock.ownInGeneric == clock.clock - 1 && clock.ownInAsync == clock.asyncOwn;
+    nothingNew &= !clock.accessed && clock.waited == ~0u && clock.ownInGeneric == clock.clock - 1 &&
+                  clock.ownInAsync == clock.asyncOwn;
   }
   if (nothingNew && sharesGeneric && sharesAsync)
     return;
@@ -59,6 +60,9 @@ void RaceDetector::meet(llvm::ArrayRef<Thread *> threads) {
     clock.ownInGeneric = Implementation::closeEpoch(clock);
     clock.ownInAsync = clock.asyncOwn;
     generic.raise(clock.component, clock.ownInGeneric);
+    if (clock.waited != ~0u)
+      generic.raise(clock.waited, clock.waitedClock);
+    clock.waited = ~0u;
     async.raise(clock.component, clock.ownInAsync);
   }
   for (Thread *thread : threads) {
@@ -95,6 +99,7 @@ void RaceDetector::fence(Thread &thread, Order order, Scope scope) {
 
 void RaceDetector::proxyFence(Thread &thread) {
   ThreadClock &clock = *thread.clock;
+  Implementation::includeWaited(clock);
   clock.async = clock.generic;
   clock.asyncOwn = Implementation::closeEpoch(clock);
   clock.published = {};
@@ -116,8 +121,15 @@ void RaceDetector::releaseAgent(Agent agent, uint64_t clock, SyncClock &into) {
 void RaceDetector::acquireAgent(Thread &thread, Agent agent, uint64_t clock) {
   if (agent == kNoAgent || !clock)
     return;
-  thread.clock->generic.raise(implementation->component(agent), narrow(clock));
-  thread.clock->published = {};
+  ThreadClock &own = *thread.clock;
+  uint32_t component = implementation->component(agent);
+  if (own.waited != component) {
+    Implementation::includeWaited(own);
+    own.waitedClock = 0;
+  }
+  own.waited = component;
+  own.waitedClock = std::max(own.waitedClock, narrow(clock));
+  own.published = {};
 }
 
 void RaceDetector::snapshot(Thread &thread, SyncClock &into) { into = implementation->publish(*thread.clock); }
@@ -140,6 +152,8 @@ void RaceDetector::access(Thread &thread, const Site *site, const Location &wher
   event.record.atomic = kind == Access::Atomic;
   event.kind = kind;
   event.generic = &clock.generic;
+  event.waited = clock.waited;
+  event.waitedClock = clock.waitedClock;
   event.block = thread.cta->linear;
   bool blockOnly = where.space == ptx::Space::Shared && where.cta == thread.cta &&
                    (!thread.cta->cluster || thread.cta->cluster->blocks.size() <= 1);
@@ -150,17 +164,14 @@ void RaceDetector::access(Thread &thread, const Site *site, const Location &wher
   event.bytes = bytes;
   event.newBytes = static_cast<const uint8_t *>(newBytes);
   bool wasStrong = false;
+  Shadow &shadow = self.shadowOf(where);
   auto visit = [&](Cell *cells, unsigned firstByte, uint64_t piece, uint64_t offset) {
     if (order == Order::Weak && kind == Access::Write)
       for (uint64_t k = 0; k < (firstByte + piece + kGranule - 1) / kGranule; ++k)
-        wasStrong |= self.shadow.lastWriteStrong(cells[k]);
-    self.shadow.apply(cells, firstByte, piece, event, offset);
+        wasStrong |= shadow.lastWriteStrong(cells[k]);
+    shadow.apply(cells, firstByte, piece, event, offset);
   };
-  if (where.space == ptx::Space::Shared && where.cta == thread.cta &&
-      where.address + bytes <= clock.shared->cells.size() * kGranule)
-    visit(&clock.shared->cells[where.address / kGranule], unsigned(where.address % kGranule), bytes, 0);
-  else
-    self.forCells(where, bytes, visit);
+  self.forCells(thread, where, bytes, visit);
   clock.accessed = true;
   // A weak write ends what a release put into the word.
   if (wasStrong)
@@ -195,7 +206,51 @@ void RaceDetector::asyncAccess(const Thread &issuer, const Site *site, const Syn
   event.bytes = bytes;
   if (agent != kNoAgent && agent <= self.agents.size())
     self.agents[agent - 1].issuer = issuer.clock->component;
+  Shadow &shadow = self.shadowOf(where);
   self.forCells(where, bytes, [&](Cell *cells, unsigned firstByte, uint64_t piece, uint64_t offset) {
-    self.shadow.apply(cells, firstByte, piece, event, offset);
+    shadow.apply(cells, firstByte, piece, event, offset);
   });
+}
+
+void RaceDetector::copyAccess(const Thread &issuer, const Site *site, Agent agent, uint64_t clock,
+                              const Location &where, uint64_t bytes, Access kind) {
+  if (!bytes || (where.space != ptx::Space::Shared && where.space != ptx::Space::Global))
+    return;
+  Implementation &self = *implementation;
+  const ThreadClock &own = *issuer.clock;
+  AccessEvent event;
+  event.record.component = self.component(agent);
+  event.record.clock = narrow(clock);
+  event.record.site = uintptr_t(site);
+  event.kind = kind;
+  event.isAgent = event.isSingle = true;
+  event.generic = &own.generic;
+  event.issuer = own.component;
+  event.waited = own.waited;
+  event.waitedClock = own.waitedClock;
+  event.strengthForAll = 1 + unsigned(Scope::Device);
+  event.block = issuer.cta->linear;
+  event.thread = &issuer;
+  event.site = site;
+  event.where = where;
+  event.bytes = bytes;
+  if (agent != kNoAgent && agent <= self.agents.size())
+    self.agents[agent - 1].issuer = own.component;
+  Shadow &shadow = self.shadowOf(where);
+  self.forCells(issuer, where, bytes, [&](Cell *cells, unsigned firstByte, uint64_t piece, uint64_t offset) {
+    shadow.apply(cells, firstByte, piece, event, offset);
+  });
+}
+
+void RaceDetector::expect(const Thread &thread, const Location &where) const {
+  const Cell *cell = nullptr;
+  if (where.space == ptx::Space::Global) {
+    cell = &implementation->page(where.address / kPageBytes).cells[where.address % kPageBytes / kGranule];
+  } else if (where.space == ptx::Space::Shared && where.cta == thread.cta) {
+    const std::vector<Cell> &own = thread.clock->shared->cells;
+    if (where.address / kGranule < own.size())
+      cell = &own[where.address / kGranule];
+  }
+  if (cell)
+    implementation->shadowOf(where).prefetch(*cell);
 }

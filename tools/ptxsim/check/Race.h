@@ -60,6 +60,11 @@ public:
   /// issued.async, reads by issued.generic), stamped (agent, clock). `issuer` for the report.
   void asyncAccess(const Thread &issuer, const Site *site, const SyncClock &issued, Agent agent, uint64_t clock,
                    bool asyncProxy, const Location &where, uint64_t bytes, Access kind);
+  /// The same for an operation of the generic proxy that is one small access and is issued now (cp.async).
+  void copyAccess(const Thread &issuer, const Site *site, Agent agent, uint64_t clock, const Location &where,
+                  uint64_t bytes, Access kind);
+  /// An access will follow soon: its history is fetched into the cache.
+  void expect(const Thread &thread, const Location &where) const;
 
 private:
   struct Implementation;

@@ -54,7 +54,9 @@ void Shadow::forget(Cell &cell) {
 
 /// Ordered before the event by the program or by synchronisation, whatever the proxies.
 inline bool Shadow::known(const AccessRecord &earlier, const AccessEvent &event) const {
-  if (!event.isAgent && earlier.component == event.record.component)
+  if (earlier.component == event.issuer || (!event.isAgent && earlier.component == event.record.component))
+    return true;
+  if (earlier.component == event.waited && earlier.clock <= event.waitedClock)
     return true;
   return event.generic && event.generic->get(earlier.component) >= earlier.clock;
 }
@@ -100,8 +102,8 @@ void Shadow::check(ChainId chain, bool areWrites, uint32_t mask, const AccessEve
     }
     bool proxyOnly = false;
     if (ordered(earlier, areWrites, event, proxyOnly)) {
-      allInClock = allInClock && (earlier.component != event.record.component ||
-                                  event.generic->get(earlier.component) >= earlier.clock);
+      const bool byOther = earlier.component != event.record.component && earlier.component != event.waited;
+      allInClock = allInClock && (byOther || event.generic->get(earlier.component) >= earlier.clock);
       continue;
     }
     allInClock = false;
@@ -209,7 +211,7 @@ ChainId Shadow::compact(ChainId chain, const AccessRecord &record, const AccessE
 /// The chain with `record` added; takes over the reference to `chain`, returns one.
 ChainId Shadow::add(ChainId chain, const AccessRecord &record, const AccessEvent &event) {
   // Words that many threads poll in turn stay short; elsewhere a repetition is found at the head or left to compaction.
-  const unsigned lookAt = event.isStrong() ? 8 : 2;
+  const unsigned lookAt = event.isSingle ? 0 : event.isStrong() ? 8 : 2;
   ChainId at = chain;
   for (unsigned k = 0; at && k < lookAt; ++k, at = pool[at].next) {
     const AccessRecord &earlier = pool[at].record;
@@ -224,7 +226,7 @@ ChainId Shadow::add(ChainId chain, const AccessRecord &record, const AccessEvent
   // Another cell may have made this very step: then share its chain. A chain that is this cell's alone has no other.
   // Shared memory is small and gone soon; in global memory this keeps what all blocks read from growing with both.
   Memo *entry = nullptr;
-  if (event.where.space == ptx::Space::Global && (!chain || pool[chain].references > 1)) {
+  if (!event.isSingle && event.where.space == ptx::Space::Global && (!chain || pool[chain].references > 1)) {
     uint64_t hash = (uint64_t(chain) << 32 | record.clock) * 0x9e37'79b9'7f4a'7c15 +
                     (uint64_t(record.component) << 32 ^ record.site ^ record.bytes << 28) * 0xc2b2'ae3d'27d4'eb4f;
     entry = &memo[hash >> 40 & (kMemo - 1)];
@@ -285,28 +287,43 @@ Cell Shadow::step(Cell cell, uint32_t mask, const AccessEvent &event, int64_t of
 void Shadow::apply(Cell *cells, unsigned firstByte, uint64_t bytes, const AccessEvent &event, uint64_t offset) {
   int64_t position = int64_t(offset) - firstByte; // of the granule from the start of the access
   uint64_t end = firstByte + bytes;
-  Cell before, after;
-  bool isUniform = false;
-  for (uint64_t at = 0; at < end; at += kGranule, position += kGranule, ++cells) {
-    uint32_t mask = kAllBytes;
-    if (at < firstByte)
-      mask &= kAllBytes << firstByte;
-    if (end - at < kGranule)
-      mask &= (1u << (end - at)) - 1;
-    if (mask == kAllBytes && isUniform && *cells == before) {
-      if (before == after)
-        continue;
-      pool.retain(after.writes);
-      pool.retain(after.reads);
-      pool.release(before.writes);
-      pool.release(before.reads);
-      *cells = after;
-      continue;
-    }
-    // A cell that equals `before` has held the same chains all along, so numbers suffice.
-    before = *cells;
+  auto single = [&](uint32_t mask) {
     perCell = false;
-    after = *cells = step(*cells, mask, event, position);
-    isUniform = mask == kAllBytes && !perCell;
+    *cells = step(*cells, mask, event, position);
+    position += kGranule;
+    ++cells;
+  };
+  uint64_t at = 0;
+  if (firstByte || end < kGranule) {
+    uint32_t mask = kAllBytes << firstByte & kAllBytes;
+    if (end < kGranule)
+      mask &= (1u << end) - 1;
+    single(mask);
+    at = kGranule;
   }
+  while (at + kGranule <= end) {
+    const Cell before = *cells;
+    uint64_t left = (end - at) / kGranule, run = 1;
+    while (run < left && cells[run] == before)
+      ++run;
+    at += kGranule;
+    single(kAllBytes);
+    if (run == 1 || perCell)
+      continue;
+    // The others of the run make the same step. They have held `before` all along, so numbers suffice.
+    const Cell after = cells[-1];
+    const uint32_t others = uint32_t(run - 1);
+    if (before != after) {
+      pool.retain(after.writes, others);
+      pool.retain(after.reads, others);
+      pool.release(before.writes, others);
+      pool.release(before.reads, others);
+      std::fill_n(cells, others, after);
+    }
+    cells += others;
+    at += others * kGranule;
+    position += int64_t(others * kGranule);
+  }
+  if (at < end)
+    single((1u << (end - at)) - 1);
 }

@@ -51,12 +51,12 @@ public:
   ChainNode &operator[](ChainId id) { return chunks[id / kChunk][id % kChunk]; }
   /// A chain of `record` in front of `next`, which it takes a reference of; with one reference.
   ChainId create(const AccessRecord &record, ChainId next, uint32_t compactAt);
-  void retain(ChainId id) {
+  void retain(ChainId id, uint32_t times = 1) {
     if (id)
-      ++(*this)[id].references;
+      (*this)[id].references += times;
   }
-  void release(ChainId id) {
-    if (id && --(*this)[id].references == 0)
+  void release(ChainId id, uint32_t times = 1) {
+    if (id && ((*this)[id].references -= times) == 0)
       destroy(id);
   }
 
@@ -77,6 +77,13 @@ struct AccessEvent {
   unsigned strengthForAll = 0;
   const VectorClock *generic = nullptr;
   const VectorClock *async = nullptr; ///< set for async-proxy accesses
+  /// Known besides `generic`: all of this component (of the thread that issues work) ...
+  uint32_t issuer = kNobody;
+  /// ... and an agent's operations up to a clock.
+  uint32_t waited = kNobody, waitedClock = 0;
+  static constexpr uint32_t kNobody = ~0u;
+  /// Its record occurs in one place only: work that is one small access.
+  bool isSingle = false;
   uint32_t block = 0;
   // For reports.
   const Thread *thread = nullptr;

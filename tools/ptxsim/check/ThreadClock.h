@@ -24,6 +24,9 @@ struct ThreadClock {
   uint32_t ownInGeneric = 0; ///< own component of `generic` as the last barrier left it
   uint32_t ownInAsync = 0;
   SharedShadow *shared = nullptr; ///< of the thread's own block
+  /// The agent's operations that the thread waited for last, up to a clock; not in `generic` yet, so that threads that
+  /// wait for their own copies keep sharing one clock until they meet.
+  uint32_t waited = ~0u, waitedClock = 0;
 
   /// The clocks with the own components in them, as the last snapshot made them; reset by every change.
   SyncClock published;

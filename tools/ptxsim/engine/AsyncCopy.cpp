@@ -21,7 +21,36 @@ struct WaitPayload : Payload {
   bool all = false;     ///< cp.async.wait_all
 };
 
-struct ElementCopy : PendingCopy {
+/// Memory for objects of one type that come and go by the thousand, kept until the host thread ends.
+template <class T> class Recycled {
+public:
+  static void *operator new(size_t size) {
+    std::vector<void *> &idle = pool.idle;
+    if (idle.empty() || size != sizeof(T))
+      return ::operator new(size);
+    void *memory = idle.back();
+    idle.pop_back();
+    return memory;
+  }
+  static void operator delete(void *memory, size_t size) {
+    if (size != sizeof(T) || pool.idle.size() >= kMost)
+      return ::operator delete(memory);
+    pool.idle.push_back(memory);
+  }
+
+private:
+  static constexpr size_t kMost = 1 << 16;
+  struct Pool {
+    std::vector<void *> idle;
+    ~Pool() {
+      for (void *memory : idle)
+        ::operator delete(memory);
+    }
+  };
+  static inline thread_local Pool pool;
+};
+
+struct ElementCopy : PendingCopy, Recycled<ElementCopy> {
   Bytes to, from;
   uint32_t bytes = 0, given = 0; ///< the rest is filled with zeros
   void land() override {
@@ -94,14 +123,14 @@ void copyElement(Thread *thread, const Site *site, const uint64_t *in, uint64_t 
   Location to = resolve(*thread, site, ptx::Space::Shared, in[0], how.bytes, how.bytes, Access::Write), from;
   if (given)
     from = sourceOf(*thread, site, in[1], given, how.bytes);
+  if (grid.races && given)
+    grid.races->expect(*thread, from);
   overlapsBarrier(*thread, site, to, how.bytes);
   const uint64_t operation = newOperation(*thread, queue, QueueKind::Copies);
   if (grid.races) {
-    SyncClock issued;
-    grid.races->snapshot(*thread, issued);
+    grid.races->copyAccess(*thread, site, queue.agent, operation, to, how.bytes, Access::Write);
     if (given)
-      grid.races->asyncAccess(*thread, site, issued, queue.agent, operation, false, from, given, Access::Read);
-    grid.races->asyncAccess(*thread, site, issued, queue.agent, operation, false, to, how.bytes, Access::Write);
+      grid.races->copyAccess(*thread, site, queue.agent, operation, from, given, Access::Read);
   }
   if (grid.options.statistics) {
     if (given)
@@ -180,7 +209,7 @@ void arriveWhenLanded(Thread *thread, const Site *site, const uint64_t *in, uint
   arrival->agent = queue.agent;
   if (hasLanded(queue, queue.issued))
     return arrival->land();
-  queue.triggers.push_back({queue.issued, std::move(arrival)});
+  queue.triggers.push_back({queue.issued, queue.openGroup, std::move(arrival)});
 }
 
 bool isPredicate(const Site &site, const ptx::Operand &operand) {

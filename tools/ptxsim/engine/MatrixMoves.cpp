@@ -56,6 +56,9 @@ void record(const Grid &grid, const Site *site, const LaneRow &lane, Access kind
 void load(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
   const auto &move = payload<MovePayload>(site);
   const Grid &grid = *warp.cta->grid;
+  if (grid.races)
+    for (unsigned k = 0; k < 8 * move.numMatrices; ++k)
+      grid.races->expect(*laneRow(lanes, k).thread, laneRow(lanes, k).row);
   for (unsigned matrix = 0; matrix < move.numMatrices; ++matrix) {
     Tile tile, shadow;
     for (unsigned row = 0; row < 8; ++row) {
