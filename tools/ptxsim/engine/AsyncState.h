@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/Race.h"
-#include "engine/Thread.h"
+#include "engine/Scheduler.h"
 
 #include <deque>
 #include <map>
@@ -23,18 +23,24 @@ struct PendingCopy {
 /// The copies of one thread that complete by groups, either its cp.async or its bulk copies. Operations are numbered
 /// from 1; the number is the clock of the queue's agents. Groups complete in the order of their commits, the copies
 /// of one group land in any order (PTX ISA 9.0, section 9.7.9.25, "Async-group mechanism").
-struct CopyQueue : std::enable_shared_from_this<CopyQueue> {
+struct CopyQueue : AsyncQueue {
   Agent agent = kNoAgent;      ///< writes destinations
   Agent readAgent = kNoAgent;  ///< reads sources; for cp.async the same
-  uint64_t schedulerQueue = 0; ///< of AsyncWork
   uint64_t issued = 0;         ///< operations so far
   std::deque<uint64_t> groups; ///< last operation of each group that no wait has covered
   struct Entry {
-    uint64_t operation;
+    uint64_t operation, group;
     std::unique_ptr<PendingCopy> copy;
   };
-  std::deque<std::vector<Entry>> pending; ///< a vector for each group that has not landed, the open group last
-  std::vector<Entry> triggers;            ///< what happens when all operations up to that one have landed
+  std::vector<Entry> pending; ///< by groups, oldest first; what lies before `landed` is over
+  size_t landed = 0;
+  uint64_t openGroup = 0;
+  uint64_t waited = 0;     ///< the last operation that a wait, of either kind, has covered
+  uint64_t sharedRead = 0; ///< the last bulk copy that reads the block's shared memory, and where it stands
+  const Site *sharedReader = nullptr;
+  std::vector<Entry> triggers; ///< what happens when all operations up to that one have landed
+  llvm::MutableArrayRef<Entry> inOrder() { return llvm::MutableArrayRef(pending).drop_front(landed); }
+  void landNext() override;
   void fireTriggers();
 };
 

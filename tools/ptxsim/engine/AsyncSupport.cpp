@@ -90,10 +90,7 @@ CopyQueue &queueOf(Thread &thread, QueueKind kind) {
   std::shared_ptr<CopyQueue> &queue = kind == QueueKind::Copies ? async.copies : async.bulk;
   if (!queue) {
     queue = std::make_shared<CopyQueue>();
-    // Unique in the launch and the same in every run: 10 bits for the thread in its block.
-    queue->schedulerQueue =
-        uint64_t(1) << 62 | uint64_t(thread.cta->linear) << 12 | thread.linear << 1 | uint64_t(kind == QueueKind::Bulk);
-    queue->pending.emplace_back();
+    queue->cta = thread.cta;
   }
   return *queue;
 }
@@ -109,34 +106,33 @@ uint64_t newOperation(Thread &thread, CopyQueue &queue, QueueKind kind) {
 
 namespace {
 
-/// One landing in a queue: which copy it is, is drawn from those of the oldest group that has any left.
-struct Ticket : AsyncWork {
-  std::shared_ptr<CopyQueue> copies;
-  void land() override {
-    for (auto &group : copies->pending) {
-      if (group.empty())
-        continue;
-      size_t chosen = cta->scheduler->random() % group.size();
-      std::unique_ptr<PendingCopy> copy = std::move(group[chosen].copy);
-      group.erase(group.begin() + ptrdiff_t(chosen));
-      copy->land();
-      break;
-    }
-    while (copies->pending.size() > 1 && copies->pending.front().empty())
-      copies->pending.pop_front();
-    copies->fireTriggers();
-  }
-};
-
 size_t copiesUpTo(const CopyQueue &queue, uint64_t operation) {
   size_t count = 0;
-  for (const auto &group : queue.pending)
-    for (const CopyQueue::Entry &entry : group)
-      count += entry.operation <= operation;
+  for (size_t k = queue.landed; k < queue.pending.size(); ++k)
+    count += queue.pending[k].operation <= operation;
   return count;
 }
 
 } // namespace
+
+/// Which copy it is, is drawn from those of the oldest group that has any left.
+void CopyQueue::landNext() {
+  llvm::MutableArrayRef<Entry> left = inOrder();
+  if (left.empty())
+    return;
+  size_t choices = 1;
+  while (choices < left.size() && left[choices].group == left[0].group)
+    ++choices;
+  std::swap(left[0], left[cta->scheduler->random() % choices]);
+  std::unique_ptr<PendingCopy> copy = std::move(left[0].copy);
+  ++landed;
+  if (2 * landed >= pending.size()) {
+    pending.erase(pending.begin(), pending.begin() + ptrdiff_t(landed));
+    landed = 0;
+  }
+  copy->land();
+  fireTriggers();
+}
 
 void CopyQueue::fireTriggers() {
   for (size_t k = 0; k < triggers.size();) {
@@ -153,18 +149,16 @@ void CopyQueue::fireTriggers() {
 bool hasLanded(const CopyQueue &queue, uint64_t operation) { return copiesUpTo(queue, operation) == 0; }
 
 void issueCopy(Thread &thread, CopyQueue &queue, uint64_t operation, std::unique_ptr<PendingCopy> copy) {
-  queue.pending.back().push_back({operation, std::move(copy)});
-  auto ticket = std::make_unique<Ticket>();
-  ticket->copies = queue.shared_from_this();
-  ticket->queue = queue.schedulerQueue;
-  ticket->cta = thread.cta;
-  thread.cta->scheduler->issue(std::move(ticket));
+  Scheduler &scheduler = *thread.cta->scheduler;
+  queue.pending.push_back({operation, queue.openGroup, std::move(copy)});
+  if (!scheduler.isRandom())
+    return queue.landNext();
+  scheduler.issue(queue);
 }
 
 void commitGroup(CopyQueue &queue) {
   queue.groups.push_back(queue.issued);
-  if (!queue.pending.back().empty())
-    queue.pending.emplace_back();
+  ++queue.openGroup;
 }
 
 void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOnly) {
@@ -172,21 +166,21 @@ void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOn
     return;
   const size_t covered = queue.groups.size() - allowed;
   const uint64_t last = queue.groups[covered - 1];
+  queue.waited = std::max(queue.waited, last);
   if (RaceDetector *races = thread.grid->races; races && queue.agent != kNoAgent) {
     races->acquireAgent(thread, queue.readAgent, last);
     if (!readsOnly)
       races->acquireAgent(thread, queue.agent, last);
   }
   if (readsOnly) {
-    for (auto &group : queue.pending)
-      for (CopyQueue::Entry &entry : group)
-        if (entry.operation <= last)
-          entry.copy->read();
+    for (CopyQueue::Entry &entry : queue.inOrder())
+      if (entry.operation <= last)
+        entry.copy->read();
     return;
   }
   queue.groups.erase(queue.groups.begin(), queue.groups.begin() + ptrdiff_t(covered));
   if (size_t count = copiesUpTo(queue, last))
-    thread.cta->scheduler->landQueue(queue.schedulerQueue, count);
+    thread.cta->scheduler->land(queue, count);
 }
 
 bool overlapsBarrier(Thread &thread, const Site *site, const Location &where, uint64_t bytes) {

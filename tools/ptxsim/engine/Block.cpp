@@ -111,6 +111,7 @@ void makeThreads(Launch &launch, Cta &cta, Unit &unit) {
     Thread &thread = *cta.threads.emplace_back(std::make_unique<Thread>());
     unpack(linear, shape, thread.tid);
     thread.linear = linear;
+    thread.identity = uint64_t(cta.linear) << 32 | linear;
     thread.lane = linear % 32;
     thread.fuel = 256;
     thread.shared = cta.shared;

@@ -42,6 +42,32 @@ static std::unique_ptr<AsyncWork> takeUnordered(Scheduler::Implementation &state
   return work;
 }
 
+void Scheduler::issue(AsyncQueue &queue) {
+  if (queue.inFlight++)
+    return;
+  queue.place = implementation->sources.size();
+  implementation->sources.push_back(queue.shared_from_this());
+}
+
+// What lands last takes the queue out of the list, and may be all that keeps it alive.
+static void landOneOf(Scheduler::Implementation &state, AsyncQueue &queue) {
+  std::shared_ptr<AsyncQueue> kept;
+  if (--queue.inFlight == 0) {
+    kept = std::move(state.sources[queue.place]);
+    if (queue.place + 1 != state.sources.size()) {
+      state.sources[queue.place] = std::move(state.sources.back());
+      state.sources[queue.place]->place = queue.place;
+    }
+    state.sources.pop_back();
+  }
+  queue.landNext();
+}
+
+void Scheduler::land(AsyncQueue &queue, size_t count) {
+  for (; count != 0 && queue.inFlight != 0; --count)
+    landOneOf(*implementation, queue);
+}
+
 void Scheduler::landQueue(uint64_t queue, size_t count) {
   Implementation &state = *implementation;
   for (; count != 0; --count) {
@@ -62,10 +88,15 @@ size_t Scheduler::inFlight(uint64_t queue) const {
 }
 
 bool Scheduler::Implementation::landOne() {
-  size_t choices = unordered.size() + activeQueues.size();
+  size_t choices = unordered.size() + activeQueues.size() + sources.size();
   if (choices == 0)
     return false;
   size_t choice = below(choices);
+  if (choice < sources.size()) {
+    landOneOf(*this, *sources[choice]);
+    return true;
+  }
+  choice -= sources.size();
   std::unique_ptr<AsyncWork> work = choice < unordered.size()
                                         ? takeUnordered(*this, choice)
                                         : takeOldest(*this, activeQueues[choice - unordered.size()]);
@@ -74,10 +105,15 @@ bool Scheduler::Implementation::landOne() {
 }
 
 void Scheduler::Implementation::landAllOf(const Unit &unit) {
-  auto belongs = [&](const AsyncWork &work) { return !work.cta || work.cta->cluster == unit.cluster.get(); };
+  auto belongs = [&](const auto &work) { return !work.cta || work.cta->cluster == unit.cluster.get(); };
   for (size_t i = 0; i < unordered.size();)
     if (belongs(*unordered[i]))
       takeUnordered(*this, i)->land(), i = 0;
+    else
+      ++i;
+  for (size_t i = 0; i < sources.size();)
+    if (belongs(*sources[i]))
+      landOneOf(*this, *sources[i]), i = 0;
     else
       ++i;
   for (size_t i = 0; i < activeQueues.size();) {

@@ -36,9 +36,9 @@ void fiberMain(context::transfer_t transfer) {
 void ReadyThreads::reserve(size_t threads) {
   if (threads <= slots.size())
     return;
-  std::vector<Thread *> larger(llvm::PowerOf2Ceil(threads));
+  std::vector<Slot> larger(llvm::PowerOf2Ceil(threads));
   for (uint32_t i = 0; i < count; ++i)
-    larger[i] = at(i);
+    larger[i] = slots[(head + i) & mask];
   slots = std::move(larger);
   head = 0;
   mask = uint32_t(slots.size() - 1);
@@ -64,17 +64,27 @@ Thread *Scheduler::Implementation::pickRandom() {
     landOne();
   if (ready.empty())
     return nullptr;
+  const unsigned shift = bias.byWarp ? 5 : 0;
   auto priority = [&](uint32_t index) {
-    const Thread &thread = *ready.at(index);
-    uint64_t key = uint64_t(thread.cta->linear) << 32 | (bias.byWarp ? thread.warp->index : thread.linear);
-    key = (key ^ bias.salt) * 0x9e3779b97f4a7c15;
+    uint64_t key = (ready.identity(index) >> shift ^ bias.salt) * 0x9e3779b97f4a7c15;
     return key ^ key >> 29;
   };
-  uint32_t best = uint32_t(below(ready.size()));
-  if (bias.candidates > 1 && ready.size() > 1)
-    for (uint32_t i = 1; i < bias.candidates; ++i)
-      if (uint32_t other = uint32_t(below(ready.size())); priority(other) > priority(best))
-        best = other;
+  const uint64_t size = ready.size();
+  uint32_t best = uint32_t(below(size));
+  if (bias.candidates > 1 && size > 1) {
+    uint64_t highest = priority(best);
+    auto consider = [&](uint32_t other) {
+      uint64_t value = priority(other);
+      best = value > highest ? other : best;
+      highest = std::max(value, highest);
+    };
+    for (uint32_t i = 1; i < bias.candidates; i += 2) { // two from each random number
+      const uint64_t number = self.random();
+      consider(uint32_t((number >> 32) * size >> 32));
+      if (i + 1 < bias.candidates)
+        consider(uint32_t((number & 0xffff'ffff) * size >> 32));
+    }
+  }
   return ready.take(best);
 }
 
@@ -172,6 +182,7 @@ void Scheduler::exit(Thread &thread) {
   Implementation &state = stateOf(thread);
   state.clearSpinning(thread);
   leaveWarpgroup(thread);
+  leaveBulkCopies(thread);
   thread.state = Thread::State::Exited;
   thread.warp->exited |= 1u << thread.lane;
   --thread.cta->live;

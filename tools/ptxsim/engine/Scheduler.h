@@ -9,7 +9,6 @@
 #include "llvm/ADT/DenseMap.h"
 
 #include <functional>
-#include <random>
 
 namespace ptxsim {
 
@@ -41,6 +40,32 @@ struct AsyncWork {
   Cta *cta = nullptr;
 };
 
+/// Many pieces of work of one origin, which knows itself what lands next.
+struct AsyncQueue : std::enable_shared_from_this<AsyncQueue> {
+  virtual ~AsyncQueue() = default;
+  virtual void landNext() = 0; ///< as AsyncWork::land
+  Cta *cta = nullptr;
+  size_t inFlight = 0, place = 0; ///< the scheduler's: pieces; position among the queues that have some
+};
+
+/// The random numbers of a schedule: SplitMix64 (Steele, Lea, Flood 2014), whose state is one word.
+class ScheduleRandom {
+public:
+  void seed(uint64_t value) {
+    state = value;
+    state = (*this)(); // else neighbouring seeds would give one sequence, shifted
+  }
+  uint64_t operator()() {
+    uint64_t mixed = state += 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+  }
+
+private:
+  uint64_t state = 0;
+};
+
 class Scheduler {
 public:
   /// --- for handlers, on a fiber ---
@@ -57,6 +82,9 @@ public:
 
   /// Gives work to the scheduler. In a random schedule it lands at a random time, else at once (before this returns).
   void issue(std::unique_ptr<AsyncWork> work);
+  /// One more piece of the queue, for random schedules only; lands by AsyncQueue::landNext.
+  void issue(AsyncQueue &queue);
+  void land(AsyncQueue &queue, size_t count); ///< so many pieces of it land now
   /// Lands all work of the queue, in order, up to and including the `count` oldest (default: all). For waits.
   void landQueue(uint64_t queue, size_t count = ~size_t(0));
   size_t inFlight(uint64_t queue) const;
@@ -65,7 +93,7 @@ public:
   /// then time out). Repeated without any progress in between, it is a deadlock, which is reported and ends the launch.
   static bool blockOrTimeout(Thread &thread, const Wait &wait);
 
-  std::mt19937_64 random; ///< the schedule's; use for every random choice, so that the seed reproduces it
+  ScheduleRandom random; ///< the schedule's; use for every random choice, so that the seed reproduces it
   bool isRandom() const;
   Scheduler();
   ~Scheduler();

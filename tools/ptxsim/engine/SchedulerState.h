@@ -17,34 +17,39 @@ public:
   bool empty() const { return count == 0; }
   uint32_t size() const { return count; }
   void reserve(size_t threads); ///< push() must not allocate
-  void push(Thread *thread) { slots[(head + count++) & mask] = thread; }
+  void push(Thread *thread) { slots[(head + count++) & mask] = {thread, thread->identity}; }
   Thread *popOldest() {
-    Thread *thread = slots[head++ & mask];
+    Thread *thread = slots[head++ & mask].thread;
     --count;
     return thread;
   }
-  Thread *at(uint32_t index) const { return slots[(head + index) & mask]; }
+  uint64_t identity(uint32_t index) const { return slots[(head + index) & mask].identity; }
   Thread *take(uint32_t index) { // the order of the rest is not kept
-    Thread *thread = at(index);
-    slots[(head + index) & mask] = at(--count);
+    Slot &slot = slots[(head + index) & mask];
+    Thread *thread = slot.thread;
+    slot = slots[(head + --count) & mask];
     return thread;
   }
   void clear() { head = count = 0; }
 
 private:
-  std::vector<Thread *> slots;
+  struct Slot { ///< choices look at many threads: what they need is here
+    Thread *thread;
+    uint64_t identity;
+  };
+  std::vector<Slot> slots;
   uint32_t head = 0, count = 0, mask = 0;
 };
 
 /// How random choices are biased for a while. Uniform choices alone keep all threads at about the same place; faults
 /// in waiting show when one runs far ahead of, or stays far behind, the others.
 struct Bias {
-  uint32_t picksLeft = 0;    ///< until the next bias is drawn
-  uint32_t candidates = 1;   ///< drawn for each choice; the one of highest priority is taken
-  bool byWarp = true;        ///< priorities of warps, else of single threads
-  uint64_t salt = 0;         ///< of the priorities
-  uint32_t interval = 16;    ///< mean number of preemption points between switches
-  uint32_t landOneIn = 4;    ///< chance of landing a piece of work at a step: 1 / this; 0: only when all wait
+  uint32_t picksLeft = 0;  ///< until the next bias is drawn
+  uint32_t candidates = 1; ///< drawn for each choice; the one of highest priority is taken
+  bool byWarp = true;      ///< priorities of warps, else of single threads
+  uint64_t salt = 0;       ///< of the priorities
+  uint32_t interval = 16;  ///< mean number of preemption points between switches
+  uint32_t landOneIn = 4;  ///< chance of landing a piece of work at a step: 1 / this; 0: only when all wait
 };
 
 struct Scheduler::Implementation {
@@ -65,6 +70,7 @@ struct Scheduler::Implementation {
   std::vector<std::unique_ptr<AsyncWork>> unordered;
   std::unordered_map<uint64_t, std::deque<std::unique_ptr<AsyncWork>>> queues;
   std::vector<uint64_t> activeQueues;
+  std::vector<std::shared_ptr<AsyncQueue>> sources; ///< queues with pieces in flight
 
   // Hangs.
   uint32_t spinning = 0; ///< ready threads whose state does not change
@@ -106,8 +112,8 @@ struct Scheduler::Implementation {
   bool startUnit();
   void reapUnits();
   bool anyUnitIsDead() const; ///< all that is left of some cluster waits without a time limit
-  bool advance();     ///< nobody is ready, or all who are spin: lets something else move; false: nothing can
-  bool confirmStuck(); ///< whether the lack of progress is final
+  bool advance();             ///< nobody is ready, or all who are spin: lets something else move; false: nothing can
+  bool confirmStuck();        ///< whether the lack of progress is final
   bool provenByAll() const;
   bool releaseTimed(bool alsoSpinning);
   uint64_t memoryHash() const;

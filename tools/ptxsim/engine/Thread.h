@@ -69,7 +69,7 @@ struct alignas(64) Thread {
   void *fiber = nullptr; ///< boost context to resume
   enum class State : uint8_t { Ready, Blocked, Running, Exited } state = State::Ready;
   Wait wait;
-  uint32_t readyIndex = 0;
+  uint64_t identity = 0; ///< of the thread in the launch: block << 32 | index in its block
   uint64_t yields = 0; ///< back-edge yields since the thread last made progress (livelock report)
   uint64_t stateHash = 0;   ///< of registers, stack and local memory at a back-edge; equal ones mean that it spins
   uint8_t *stackTop = nullptr;

@@ -244,6 +244,7 @@ void Scheduler::Implementation::finish() {
   unordered.clear();
   queues.clear();
   activeQueues.clear();
+  sources.clear();
   launch->proofs[workerIndex] = Launch::kDone; // others need not wait for this one
   setSchedulerAtWork(nullptr);
 }
