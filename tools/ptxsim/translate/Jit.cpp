@@ -64,26 +64,6 @@ bool hasHalfConversions(const llvm::TargetMachine &machine) {
   return machine.getTargetTriple().isAArch64() || machine.getTargetFeatureString().contains("+f16c");
 }
 
-void optimise(llvm::Module &code, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
-  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
-  passes.addPass(llvm::SimplifyCFGPass());
-  for (llvm::Function &function : code)
-    if (!function.isDeclaration())
-      passes.run(function, functions);
-}
-
 /// How many blocks all values live through, in the order of the text, as far as their uses tell.
 uint64_t blocksLivedThrough(const llvm::Module &code) {
   // Some passes look at all uses of a value for each of them: the square of their number costs time as well.
@@ -116,6 +96,34 @@ uint64_t blocksLivedThrough(const llvm::Module &code) {
 /// Programs beyond it are compiled without optimisation, which takes linear time. The largest kernels of template
 /// libraries stay below.
 constexpr uint64_t kMostBlocksLivedThrough = 1'000'000;
+
+void optimise(llvm::Module &code, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  auto run = [&] {
+    for (llvm::Function &function : code)
+      if (!function.isDeclaration())
+        passes.run(function, functions);
+  };
+  run();
+  // These take time with the square of the number of uses; kernels far beyond any that is written get none of them.
+  if (blocksLivedThrough(code) > 20 * kMostBlocksLivedThrough)
+    return;
+  passes = llvm::FunctionPassManager();
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
+  passes.addPass(llvm::SimplifyCFGPass());
+  run();
+}
 
 /// A function tests the stack when its frame already stands, and its callee's frame must stand as well before that one
 /// can test: two of the largest, and what handlers take.
