@@ -13,6 +13,8 @@ constexpr size_t kForeignFunctions = 256;
 constexpr uint64_t kRecursionDepth = 16;
 /// What a chip gives to a thread (CUDA C++ Programming Guide 13.0, "Technical Specifications per Compute Capability").
 constexpr uint64_t kMostLocalBytes = 512 << 10;
+/// Instructions of a program; it takes some ten seconds per 500,000, and each function as long as 50 of them.
+constexpr uint64_t kMostInstructions = 1'000'000, kFunctionCost = 50;
 /// For what a function takes by alloca.
 constexpr uint64_t kAllocaBytes = 16 << 10;
 
@@ -114,9 +116,15 @@ void ProgramEmitter::addAddressTaken() {
 
 void ProgramEmitter::run(const ptx::Function &kernel) {
   llvm::Function *body = code(kernel);
+  uint64_t size = 0;
   while (!pending.empty()) {
     const ptx::Function *next = pending.front();
     pending.pop_front();
+    size += next->body.size() + kFunctionCost;
+    if (size > kMostInstructions)
+      throw ptx::Error(kernel.position, "'" + kernel.name + "' and what it calls have more than " +
+                                            std::to_string(kMostInstructions) +
+                                            " instructions (a function counts as 50), which ptxsim does not translate");
     FunctionEmitter emitter(*this, *next, functions.lookup(next));
     emitter.run();
     frames[next] = emitter.frameBytes + (emitter.usesAlloca ? kAllocaBytes : 0);
