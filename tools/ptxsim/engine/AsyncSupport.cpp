@@ -183,6 +183,21 @@ void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOn
     thread.cta->scheduler->land(queue, count);
 }
 
+bool repeatsStore(Thread &thread, const Site *site, const uint64_t *in, CopyQueue &queue, uint64_t operation) {
+  const llvm::ArrayRef<uint64_t> operands(in, site->numSources);
+  bool repeats = false;
+  for (const Thread *lane : thread.warp->lanes) {
+    if (!lane || lane == &thread || !lane->async || !lane->async->bulk)
+      continue;
+    for (const CopyQueue::Store &store : lane->async->bulk->stores)
+      repeats |= store.site == site && operands == llvm::ArrayRef(store.operands);
+  }
+  CopyQueue::Store &own = queue.stores[operation % std::size(queue.stores)];
+  own.site = site;
+  own.operands.assign(operands.begin(), operands.end());
+  return repeats;
+}
+
 bool overlapsBarrier(Thread &thread, const Site *site, const Location &where, uint64_t bytes) {
   uint32_t at = 0;
   if (where.space != ptx::Space::Shared || !where.cta->async ||

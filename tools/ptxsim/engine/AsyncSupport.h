@@ -62,6 +62,11 @@ void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOn
 /// Whether all operations up to this one have landed.
 bool hasLanded(const CopyQueue &queue, uint64_t operation);
 
+/// Notes a store from shared to global memory in a bulk group. True if another lane of the warp has issued the very same
+/// one, operand by operand: libraries let the whole warp execute it, since equal bytes are written again. The repetition
+/// is no second writer then.
+bool repeatsStore(Thread &thread, const Site *site, const uint64_t *in, CopyQueue &queue, uint64_t operation);
+
 /// A copy's destination in shared memory overlaps a live mbarrier: a finding, and true.
 bool overlapsBarrier(Thread &thread, const Site *site, const Location &where, uint64_t bytes);
 

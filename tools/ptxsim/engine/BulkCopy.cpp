@@ -146,15 +146,16 @@ void copyToGlobal(Thread *thread, const Site *site, const uint64_t *in, uint64_t
     SyncClock issued;
     races->snapshot(*thread, issued);
     races->asyncAccess(*thread, site, issued, queue.readAgent, operation, true, from, bytes, Access::Read);
+    const bool repeats = !how.reducer && repeatsStore(*thread, site, in, queue, operation);
     for (uint64_t k = 0; byteMask != 0xffff && k < bytes; ++k)
-      if (byteMask >> (k % 16) & 1) {
+      if (!repeats && byteMask >> (k % 16) & 1) {
         Location byte = to;
         byte.host += k;
         byte.shadow += byte.shadow ? k : 0;
         byte.address += k;
         races->asyncAccess(*thread, site, issued, queue.agent, operation, true, byte, 1, kind);
       }
-    if (byteMask == 0xffff)
+    if (!repeats && byteMask == 0xffff)
       races->asyncAccess(*thread, site, issued, queue.agent, operation, true, to, bytes, kind);
   }
   auto move = makeMove(*thread, site, how, to, from, bytes);

@@ -293,7 +293,8 @@ void storeBox(Thread *thread, const Site *site, const uint64_t *in, uint64_t *) 
     races->snapshot(*thread, issued);
     const RaceRecord record{*thread, site, issued};
     record.image(request, place, queue.readAgent, operation, Access::Read);
-    record.rows(request, queue.agent, operation, reducer ? Access::Atomic : Access::Write);
+    if (reducer || !repeatsStore(*thread, site, in, queue, operation))
+      record.rows(request, queue.agent, operation, reducer ? Access::Atomic : Access::Write);
   }
   auto store = std::make_unique<TensorStore>();
   store->prepare(*thread, site, request, place);
