@@ -20,4 +20,15 @@ struct MatrixBatch : Payload {
 /// Handler of a site whose payload is a MatrixBatch; numSources and numResults count the slots of the whole batch.
 void runMatrixBatch(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out);
 
+/// The same for neighbouring ldmatrix: source slot k of the batch is the address of step k.
+struct MoveBatch : Payload {
+  static constexpr size_t kMost = 8; ///< steps
+  struct Step {
+    const Site *site;    ///< of the single ldmatrix, bound as usual
+    uint32_t result = 0; ///< its results start here in the batch's `out`
+  };
+  std::vector<Step> steps;
+};
+void runMoveBatch(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out);
+
 } // namespace ptxsim

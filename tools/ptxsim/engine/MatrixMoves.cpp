@@ -5,6 +5,7 @@
 #include "check/Poison.h"
 #include "check/Race.h"
 #include "check/Statistics.h"
+#include "engine/Matrix.h"
 #include "engine/MatrixHandlers.h"
 #include "engine/Scheduler.h"
 
@@ -24,7 +25,7 @@ struct MovePayload : Payload {
 struct LaneRow {
   Thread *thread;
   const uint64_t *in;
-  Location row; ///< of the lanes that give an address
+  const Location *rows; ///< of the lanes that give an address; one for each step of a batch
 };
 
 const LaneRow &laneRow(const LaneOperands &lanes, unsigned lane) {
@@ -46,37 +47,51 @@ void put(Tile &tile, unsigned lane, bool transposed, uint32_t word) {
   (transposed ? tile[inner + 1][outer] : tile[outer][inner + 1]) = uint16_t(word >> 16);
 }
 
-void record(const Grid &grid, const Site *site, const LaneRow &lane, Access kind, const void *newBytes) {
+void record(const Grid &grid, const Site *site, const LaneRow &lane, const Location &row, Access kind,
+            const void *newBytes) {
   if (grid.races)
-    grid.races->access(*lane.thread, site, lane.row, 16, kind, Order::Weak, Scope::Block, newBytes);
+    grid.races->access(*lane.thread, site, row, 16, kind, Order::Weak, Scope::Block, newBytes);
   if (grid.options.statistics)
-    grid.options.statistics->access(*lane.thread, site, lane.row, 16, kind);
+    grid.options.statistics->access(*lane.thread, site, row, 16, kind);
 }
 
-void load(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
+/// One ldmatrix: rows `step` of the lanes, to the slots from `result` on, their shadows `numResults` behind.
+void loadStep(const Grid &grid, const Site *site, const LaneOperands &lanes, unsigned step, uint32_t result,
+              uint32_t numResults) {
   const auto &move = payload<MovePayload>(site);
-  const Grid &grid = *warp.cta->grid;
   if (grid.races)
     for (unsigned k = 0; k < 8 * move.numMatrices; ++k)
-      grid.races->expect(*laneRow(lanes, k).thread, laneRow(lanes, k).row);
+      grid.races->expect(*laneRow(lanes, k).thread, laneRow(lanes, k).rows[step]);
   for (unsigned matrix = 0; matrix < move.numMatrices; ++matrix) {
     Tile tile, shadow;
     for (unsigned row = 0; row < 8; ++row) {
       const LaneRow &lane = laneRow(lanes, 8 * matrix + row);
-      record(grid, site, lane, Access::Read, nullptr);
-      memcpy(tile[row], lane.row.host, 16);
+      const Location &from = lane.rows[step];
+      record(grid, site, lane, from, Access::Read, nullptr);
+      memcpy(tile[row], from.host, 16);
       if (!grid.poison)
         continue;
       memset(shadow[row], 0xff, 16);
-      if (lane.row.shadow)
-        memcpy(shadow[row], lane.row.shadow, 16);
+      if (from.shadow)
+        memcpy(shadow[row], from.shadow, 16);
     }
     for (unsigned lane = 0; lane < 32; ++lane) {
-      lanes.out[lane][matrix] = pick(tile, lane, move.transposed);
+      uint64_t *out = lanes.out[lane] + result + matrix;
+      out[0] = pick(tile, lane, move.transposed);
       if (grid.poison) // memory's shadow has a bit for a defined one, a register's for an undefined one
-        lanes.out[lane][site->numResults + matrix] = uint32_t(~pick(shadow, lane, move.transposed));
+        out[numResults] = uint32_t(~pick(shadow, lane, move.transposed));
     }
   }
+}
+
+void load(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
+  loadStep(*warp.cta->grid, site, lanes, 0, 0, site->numResults);
+}
+
+void loadBatch(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
+  unsigned k = 0;
+  for (const MoveBatch::Step &step : payload<MoveBatch>(site).steps)
+    loadStep(*warp.cta->grid, step.site, lanes, k++, step.result, site->numResults);
 }
 
 void store(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
@@ -91,28 +106,44 @@ void store(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
     }
     for (unsigned row = 0; row < 8; ++row) {
       const LaneRow &lane = laneRow(lanes, 8 * matrix + row);
-      record(grid, site, lane, Access::Write, tile[row]);
-      memcpy(lane.row.host, tile[row], 16);
-      if (lane.row.shadow)
-        memcpy(lane.row.shadow, shadow[row], 16);
+      const Location &to = *lane.rows;
+      record(grid, site, lane, to, Access::Write, tile[row]);
+      memcpy(to.host, tile[row], 16);
+      if (to.shadow)
+        memcpy(to.shadow, shadow[row], 16);
     }
   }
 }
 
 /// Resolves the lane's own row before the meeting, so that a bad address is reported of the thread that gave it.
-void runMove(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
+Location ownRow(Thread &thread, const Site *site, uint64_t address, bool undefined) {
   const auto &move = payload<MovePayload>(site);
-  LaneRow lane{thread, in, {}};
-  if (thread->lane < 8 * move.numMatrices) {
-    if (thread->grid->poison && in[site->numSources])
-      ptxsim_poison_address(thread, site);
-    lane.row = resolve(*thread, site, move.space, in[0], 16, 16, move.store ? Access::Write : Access::Read);
-    if (lane.row.space != ptx::Space::Shared || lane.row.cta != thread->cta)
-      thread->grid->reporter->fail(Check::Space, *thread, site,
-                                   site->instruction->opcode().str() +
-                                       " needs an address in the shared memory of its own block");
+  if (thread.lane >= 8 * move.numMatrices)
+    return {};
+  if (undefined)
+    ptxsim_poison_address(&thread, site);
+  if (move.space == ptx::Space::Shared && address >= kSharedStart && address + 16 <= thread.sharedEnd &&
+      address % 16 == 0) {
+    uint8_t *shadow = thread.cta->sharedShadow;
+    return {ptx::Space::Shared, thread.shared + address, shadow ? shadow + address : nullptr, thread.cta, address};
   }
-  meetWholeWarp(*thread, site, reinterpret_cast<const uint64_t *>(&lane), out, move.store ? store : load);
+  Location row = resolve(thread, site, move.space, address, 16, 16, move.store ? Access::Write : Access::Read);
+  if (row.space != ptx::Space::Shared || row.cta != thread.cta)
+    thread.grid->reporter->fail(Check::Space, thread, site,
+                                site->instruction->opcode().str() +
+                                    " needs an address in the shared memory of its own block");
+  return row;
+}
+
+bool isUndefined(const Thread &thread, const Site *site, const uint64_t *in, unsigned slot) {
+  return thread.grid->poison && in[site->numSources + slot];
+}
+
+void runMove(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
+  Location row = ownRow(*thread, site, in[0], isUndefined(*thread, site, in, 0));
+  LaneRow lane{thread, in, &row};
+  meetWholeWarp(*thread, site, reinterpret_cast<const uint64_t *>(&lane), out,
+                payload<MovePayload>(site).store ? store : load);
 }
 
 void transposeRegisters(Warp &warp, const Site *site, uint32_t, LaneOperands &lanes) {
@@ -131,6 +162,15 @@ void runMovmatrix(Thread *thread, const Site *site, const uint64_t *in, uint64_t
 }
 
 } // namespace
+
+void runMoveBatch(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
+  const auto &steps = payload<MoveBatch>(site).steps;
+  Location rows[MoveBatch::kMost];
+  for (unsigned k = 0; k < steps.size(); ++k)
+    rows[k] = ownRow(*thread, steps[k].site, in[k], isUndefined(*thread, site, in, k));
+  LaneRow lane{thread, in, rows};
+  meetWholeWarp(*thread, site, reinterpret_cast<const uint64_t *>(&lane), out, loadBatch);
+}
 
 bool bindMatrixMoves(Site &site) {
   const ptx::Instruction &instruction = *site.instruction;

@@ -307,6 +307,11 @@ private:
   bool joinBatch(const Instruction &); ///< an mma.sync that waits for its neighbours
   bool mayPassBatch(const Instruction &) const;
   void flushBatch();
+  // MoveBatches.cpp
+  bool joinMoves(const Instruction &); ///< an ldmatrix that waits for its neighbours
+  bool mayJoinMoves(const Instruction &) const;
+  bool mayPassMoves(const Instruction &) const;
+  void flushMoves();
   int32_t batchSource(const Operand &operand, Type type);
 
   // --- Calls.cpp, Control.cpp ---
@@ -384,6 +389,14 @@ private:
   llvm::DenseMap<uint32_t, uint32_t> batchInSlots;  ///< register: slot in `in`
   llvm::DenseMap<uint32_t, uint32_t> batchOutSlots; ///< register: its last slot in `out`
   uint32_t batchOutCount = 0;
+
+  // the run of ldmatrix that is being gathered
+  struct Move {
+    const Instruction *instruction;
+    Bits address;
+  };
+  std::vector<Move> moves;
+  llvm::DenseSet<uint32_t> moveResults;
 };
 
 } // namespace ptxsim::jit

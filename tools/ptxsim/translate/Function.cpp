@@ -28,6 +28,7 @@ void FunctionEmitter::run() {
   prologue();
   for (const Instruction &instruction : function.body) {
     if (llvm::BasicBlock *block = blocks[instruction.index]) {
+      flushMoves();
       flushBatch();
       if (!terminated)
         b.CreateBr(block);
@@ -39,6 +40,7 @@ void FunctionEmitter::run() {
       countRun(instruction.index);
     emitInstruction(instruction);
   }
+  flushMoves();
   flushBatch();
   if (llvm::BasicBlock *end = blocks[function.body.size()]) {
     if (!terminated)
@@ -316,10 +318,14 @@ void FunctionEmitter::when(Value *condition, llvm::function_ref<void()> body, bo
 }
 
 void FunctionEmitter::emitInstruction(const Instruction &instruction) {
+  if (!moves.empty() && !mayPassMoves(instruction))
+    flushMoves();
   if (joinBatch(instruction))
     return;
   if (!batch.empty() && !mayPassBatch(instruction))
     flushBatch();
+  if (joinMoves(instruction))
+    return;
   current = &instruction;
   got.clear();
   guard = {};
