@@ -33,7 +33,8 @@ struct Cached {
   uint64_t change = 0, low = 1, high = 0;
   const Allocation *allocation = nullptr;
 };
-thread_local Cached cached;
+thread_local Cached cached[4]; // a kernel's loop often alternates between a few arrays
+thread_local unsigned oldestCached = 0;
 
 /// Addresses without rights; rights are granted up to a mark that only rises.
 struct Arena {
@@ -224,13 +225,15 @@ void Memory::disown(uint64_t address) {
 const Allocation *Memory::find(uint64_t address, bool dead) const {
   const Implementation &self = *implementation;
   if (!dead) {
-    if (cached.owner == &self && cached.change == changes.load(std::memory_order_acquire) &&
-        address - cached.low < cached.high - cached.low)
-      return cached.allocation;
+    const uint64_t change = changes.load(std::memory_order_acquire);
+    for (const Cached &known : cached)
+      if (address - known.low < known.high - known.low && known.owner == &self && known.change == change)
+        return known.allocation;
     std::shared_lock lock(self.mutex);
     const Allocation *found = self.containing(self.live, address);
     if (found)
-      cached = {&self, changes.load(std::memory_order_acquire), found->address, found->address + found->bytes, found};
+      cached[oldestCached++ % std::size(cached)] = {&self, changes.load(std::memory_order_acquire), found->address,
+                                                    found->address + found->bytes, found};
     return found;
   }
   std::shared_lock lock(self.mutex);
