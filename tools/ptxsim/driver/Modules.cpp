@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -69,8 +70,9 @@ JitOptions::~JitOptions() {
 }
 
 std::vector<uint8_t> readFile(const char *path) {
+  std::error_code error;
   std::ifstream file(path, std::ios::binary);
-  if (!file)
+  if (!file || !std::filesystem::is_regular_file(path, error)) // a device may have no end
     throw Failure{CUDA_ERROR_FILE_NOT_FOUND, std::string("cannot read '") + path + "'"};
   return std::vector<uint8_t>(std::istreambuf_iterator<char>(file), {});
 }

@@ -3,6 +3,7 @@
 #include "engine/Memory.h"
 #include "engine/TensorMap.h"
 #include "tool/NumberText.h"
+#include "tool/ReadFile.h"
 
 #include <cstring>
 #include <fstream>
@@ -149,10 +150,7 @@ BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, cons
       encodeMap(argument, at, arguments);
       break;
     case Argument::Kind::Bytes: {
-      std::ifstream file(argument.path, std::ios::binary);
-      std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-      if (!file.good() && !file.eof())
-        throw UsageError(where + ": " + argument.path + " cannot be read: " + strerror(errno));
+      const std::string bytes = readFile(argument.path, kMostText);
       if (bytes.size() != parameter.bytes)
         throw UsageError(where + ": the file has " + std::to_string(bytes.size()) + " bytes, the parameter " +
                          std::to_string(parameter.bytes));

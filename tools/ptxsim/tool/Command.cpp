@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include "tool/ReadFile.h"
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -12,14 +14,7 @@
 namespace ptxsim {
 namespace {
 
-std::string readText(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw UsageError(path + ": cannot be opened: " + strerror(errno));
-  std::stringstream stream;
-  stream << file.rdbuf();
-  return stream.str();
-}
+std::string readText(const std::string &path) { return readFile(path, kMostText); }
 
 /// INDEX:FILE.npy[,abs=X][,rel=X]
 Expectation parseExpectation(const std::string &text) {

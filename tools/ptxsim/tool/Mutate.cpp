@@ -1,6 +1,7 @@
 // The subcommand mutate: runs a test on broken copies of a kernel and tells which of them it did not notice.
 #include "tool/Command.h"
 #include "tool/Mutants.h"
+#include "tool/ReadFile.h"
 
 #include <algorithm>
 #include <csignal>
@@ -119,12 +120,7 @@ struct Folder {
 } // namespace
 
 int mutateCommand(const MutateRequest &request) {
-  std::ifstream file(request.file, std::ios::binary);
-  if (!file)
-    throw UsageError(request.file + ": cannot be opened: " + strerror(errno));
-  std::stringstream stream;
-  stream << file.rdbuf();
-  const std::unique_ptr<ptx::Module> module = ptx::parse(stream.str(), request.file);
+  const std::unique_ptr<ptx::Module> module = ptx::parse(readFile(request.file, kMostText), request.file);
   if (!request.kernel.empty() && !module->find(request.kernel))
     throw UsageError(request.file + ": has no function '" + request.kernel + "'");
   const std::vector<Mutant> mutants = draw(*module, request);

@@ -1,5 +1,7 @@
 #include "tool/Npy.h"
 
+#include "tool/ReadFile.h"
+
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -55,12 +57,7 @@ unsigned elementBytes(const std::string &type) {
 }
 
 Array readNpy(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    fail(path, std::string("cannot be opened: ") + strerror(errno));
-  std::stringstream stream;
-  stream << file.rdbuf();
-  std::string data = stream.str();
+  const std::string data = readFile(path, kMostArray);
   if (data.size() < 10 || data.compare(0, 6, "\x93NUMPY") != 0)
     fail(path, "is no .npy file: it does not begin with NumPy's magic bytes");
   const unsigned major = uint8_t(data[6]);

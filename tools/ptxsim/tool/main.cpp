@@ -54,7 +54,8 @@ struct LaunchOptions {
                        "barrier, deadlock, descriptor, proxy, trap");
     seedOption = command.add_option(
         "--seed", seed, "of the random schedule; with run and stats: run that schedule instead of the fixed one");
-    command.add_option("--time-limit", request.timeLimitSeconds, "seconds before a launch is stopped as a hang");
+    command.add_option("--time-limit", request.timeLimitSeconds, "seconds before a launch is stopped as a hang")
+        ->check(CLI::Range(uint64_t(0), uint64_t(1) << 32));
   }
 
   Request &finish() {
