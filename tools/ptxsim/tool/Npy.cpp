@@ -2,11 +2,11 @@
 
 #include "tool/ReadFile.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <regex>
 #include <sstream>
 #include <stdexcept>
 
@@ -40,6 +40,73 @@ uint64_t byteCount(const std::string &path, const std::vector<uint64_t> &shape, 
   return bytes;
 }
 
+/// NumPy's own limit for headers that it trusts is 10,000 bytes.
+constexpr size_t kMostHeaderBytes = 64 << 10;
+
+std::string excerpt(const std::string &text) { return text.size() <= 80 ? text : text.substr(0, 80) + "..."; }
+
+constexpr const char *kBlank = " \t\n";
+
+/// What stands behind 'key': in the header's dictionary, without leading blanks; empty where the key is missing.
+std::string valueOf(const std::string &header, const char *key) {
+  const std::string quoted = std::string("'") + key + "'";
+  size_t at = header.find(quoted);
+  if (at == std::string::npos)
+    return "";
+  at = header.find_first_not_of(kBlank, at + quoted.size());
+  if (at == std::string::npos || header[at] != ':')
+    return "";
+  at = header.find_first_not_of(kBlank, at + 1);
+  return at == std::string::npos ? "" : header.substr(at);
+}
+
+std::string readDescr(const std::string &path, const std::string &header) {
+  const std::string value = valueOf(header, "descr");
+  const size_t end = value.find('\'', 1);
+  if (value.empty() || value[0] != '\'' || end == std::string::npos)
+    fail(path, "has no plain dtype (structured arrays are not read)");
+  return value.substr(1, end - 1);
+}
+
+/// A tuple of non-negative decimal integers: (), (3,), (3, 4), (3, 4,).
+std::vector<uint64_t> readShape(const std::string &path, const std::string &header) {
+  std::string value = valueOf(header, "shape");
+  if (value.empty())
+    fail(path, "has no shape in its header");
+  const size_t close = value.find(')');
+  if (close != std::string::npos)
+    value.resize(close + 1);
+  auto refuse = [&] {
+    fail(path, "has the shape '" + excerpt(value) + "', expected a tuple of non-negative integers");
+  };
+  if (value[0] != '(' || close == std::string::npos)
+    refuse();
+  std::vector<uint64_t> shape;
+  size_t at = value.find_first_not_of(kBlank, 1);
+  bool comma = false;
+  while (at != close) {
+    const size_t end = value.find_first_not_of("0123456789", at);
+    if (end == at || end - at > 18 || (!shape.empty() && !comma))
+      refuse();
+    shape.push_back(std::stoull(value.substr(at, end - at)));
+    at = value.find_first_not_of(kBlank, end);
+    comma = value[at] == ',';
+    if (comma)
+      at = value.find_first_not_of(kBlank, at + 1);
+  }
+  if (shape.size() == 1 && !comma) // (3) is a number in Python
+    refuse();
+  return shape;
+}
+
+bool readFortranOrder(const std::string &path, const std::string &header) {
+  const std::string value = valueOf(header, "fortran_order");
+  const bool isTrue = value.rfind("True", 0) == 0;
+  if (!isTrue && value.rfind("False", 0) != 0)
+    fail(path, "does not say in its header whether it is in Fortran order");
+  return isTrue;
+}
+
 } // namespace
 
 uint64_t Array::elements() const {
@@ -69,27 +136,19 @@ Array readNpy(const std::string &path) {
     fail(path, "is truncated in its header");
   for (size_t k = 0; k < lengthBytes; ++k)
     headerLength |= size_t(uint8_t(data[8 + k])) << 8 * k;
+  if (headerLength > kMostHeaderBytes)
+    fail(path, "has a header of " + std::to_string(headerLength) + " bytes, at most " +
+                   std::to_string(kMostHeaderBytes) + " are read");
   const size_t start = 8 + lengthBytes + headerLength;
   if (start > data.size())
     fail(path, "is truncated in its header");
   const std::string header = data.substr(8 + lengthBytes, headerLength);
 
-  std::smatch match;
-  if (!std::regex_search(header, match, std::regex(R"('descr'\s*:\s*'([^']*)')")))
-    fail(path, "has no plain dtype (structured arrays are not read)");
-  const std::string descr = match[1];
-  if (std::regex_search(header, std::regex(R"('fortran_order'\s*:\s*True)")))
+  const std::string descr = readDescr(path, header);
+  if (readFortranOrder(path, header))
     fail(path, "is in Fortran order; save numpy.ascontiguousarray of it");
-  if (!std::regex_search(header, match, std::regex(R"('shape'\s*:\s*\(([^)]*)\))")))
-    fail(path, "has no shape in its header");
   Array array;
-  const std::string dimensions = match[1];
-  static const std::regex number(R"(\d+)");
-  for (std::sregex_iterator it(dimensions.begin(), dimensions.end(), number), end; it != end; ++it) {
-    if (it->length() > 18)
-      fail(path, "has a dimension of " + it->str());
-    array.shape.push_back(std::stoull(it->str()));
-  }
+  array.shape = readShape(path, header);
   unsigned bytes = 0;
   for (const ElementType &row : elementTypes)
     if (descr == row.descr) {
@@ -98,7 +157,7 @@ Array readNpy(const std::string &path) {
       break;
     }
   if (!bytes)
-    fail(path, "has dtype '" + descr + "'; read are little-endian integers, bool, float16, float32 and float64");
+    fail(path, "has dtype '" + excerpt(descr) + "'; read are little-endian integers, bool, float16, float32 and float64");
   const uint64_t expected = byteCount(path, array.shape, bytes);
   if (data.size() - start != expected)
     fail(path, "holds " + std::to_string(data.size() - start) + " bytes of data, its shape needs " +

@@ -1,4 +1,5 @@
-"""A little .npy without NumPy: npy.py make DTYPE[SHAPE] EXPRESSION FILE (i is the element's index), npy.py show FILE."""
+"""A little .npy without NumPy: npy.py make DTYPE[SHAPE] EXPRESSION FILE (i is the element's index), npy.py show FILE,
+npy.py header DESCR SHAPE BYTES FILE (the header's words as given, LETTER*COUNT for a long one)."""
 import ast
 import re
 import struct
@@ -32,7 +33,17 @@ def show(path):
     print(*struct.unpack(f"<{len(body) // struct.calcsize(code)}{code}", body))
 
 
+def header(descr, shape, count, path):
+    if repeated := re.fullmatch(r"(\w)\*(\d+)", descr):
+        descr = "'" + repeated.group(1) * int(repeated.group(2)) + "'"
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + struct.pack("<I", len(text)) + text + bytes(int(count)))
+
+
 if sys.argv[1] == "make":
     make(*sys.argv[2:])
+elif sys.argv[1] == "header":
+    header(*sys.argv[2:])
 else:
     show(sys.argv[2])
