@@ -4,11 +4,13 @@
 
 blockIdx.x picks a row {group, first s, number of rows} of `tiles`, blockIdx.y picks 128 columns. Tile 128 x 128 x 32, a
 ring of three stages filled by cp.async, XOR-swizzled, ldmatrix and mma.sync, 128 threads as 2 x 2 warps. Rows past the
-end of a group are filled with zeros and not stored. The sizes below are those of GroupedGemm.cpp.
+end of a group are filled with zeros and not stored. Without arguments the sizes are those of GroupedGemm.cpp.
 """
+import sys
+
 from Builder import IndexBuilder
 
-TOKENS, K, N, GROUPS, ROWS, TILES = 90, 160, 128, 3, 300, 5
+TOKENS, K, N, GROUPS, ROWS, TILES = [int(size) for size in sys.argv[1:]] or [90, 160, 128, 3, 300, 5]
 BM, BN, BK, STAGES = 128, 128, 32, 3
 
 b = IndexBuilder()

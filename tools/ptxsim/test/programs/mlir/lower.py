@@ -1,4 +1,4 @@
-"""lower.py mlir-opt GENERATOR.py CUDA_HOME OUT.ptx: runs a generator, lowers its module to PTX and takes the text out."""
+"""lower.py mlir-opt GENERATOR.py CUDA_HOME OUT.ptx [SIZES]: runs a generator, lowers its module to PTX and takes the text out."""
 import re
 import subprocess
 import sys
@@ -13,8 +13,8 @@ PIPELINES = {
 }
 
 
-def main(optimizer, generator, toolkit, output):
-    module = subprocess.run([sys.executable, generator], check=True, capture_output=True).stdout
+def main(optimizer, generator, toolkit, output, *sizes):
+    module = subprocess.run([sys.executable, generator, *sizes], check=True, capture_output=True).stdout
     passes = PIPELINES[generator.rsplit("/", 1)[-1]]
     pipeline = f"builtin.module({passes},gpu-module-to-binary{{format=isa toolkit={toolkit}}})"
     lowered = subprocess.run([optimizer, f"-pass-pipeline={pipeline}"], input=module, check=True,
