@@ -50,6 +50,16 @@ Array parseShape(const std::string &argument, const std::string &text) {
   return array;
 }
 
+/// A floating-point number for an integer parameter, or the reverse, is a mistake; bits (b32, ...) go with either.
+void refuseOtherClass(const std::string &where, const std::string &given, const std::string &parameter) {
+  auto isBits = [](const std::string &type) { return type[0] == 'b' && type != "bf16"; };
+  auto isFloat = [](const std::string &type) { return type[0] != 's' && type[0] != 'u'; };
+  if (isBits(given) || isBits(parameter) || isFloat(given) == isFloat(parameter))
+    return;
+  throw UsageError(where + ": the number is " + given + ", the parameter " + parameter +
+                   "; give its bits as b" + std::to_string(8 * elementBytes(given)) + " if that is meant");
+}
+
 } // namespace
 
 Argument parseArgument(const std::string &text) {
@@ -89,6 +99,9 @@ Argument parseArgument(const std::string &text) {
   if (colon != std::string::npos) {
     argument.numberType = rest.substr(0, colon);
     rest.erase(0, colon + 1);
+    if (argument.numberType == "tf32" || argument.numberType == "e4m3" || argument.numberType == "e5m2")
+      throw UsageError("--arg " + text + ": no number is read as " + argument.numberType + "; give its bits as b" +
+                       std::to_string(8 * elementBytes(argument.numberType)));
     if (!elementBytes(argument.numberType))
       throw UsageError("--arg " + text + ": '" + argument.numberType +
                        "' is neither a type nor one of out, inout, zero, map, bytes");
@@ -136,6 +149,7 @@ BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, cons
       break;
     case Argument::Kind::Number: {
       const std::string type = argument.numberType.empty() ? ptx::name(parameter.type).str() : argument.numberType;
+      refuseOtherClass(where, type, ptx::name(parameter.type).str());
       const std::vector<uint8_t> bytes = numberBytes(where, type, argument.path);
       if (bytes.size() != parameter.bytes)
         throw UsageError(where + ": " + type + " has " + std::to_string(bytes.size()) + " bytes, the parameter " +

@@ -36,6 +36,8 @@ Expectation parseExpectation(const std::string &text) {
       *where = strtod(piece.c_str() + 4, &end);
     if (!where || end == piece.c_str() + 4 || *end)
       throw UsageError("--expect '" + text + "': '" + piece + "' is neither abs=X nor rel=X");
+    if (!std::isfinite(*where) || *where < 0)
+      throw UsageError("--expect '" + text + "': '" + piece + "' is no tolerance, expected a finite number, 0 or more");
   }
   return expectation;
 }
@@ -93,13 +95,22 @@ double element(const Array &array, size_t k) {
   }
 }
 
+std::string shapeText(const std::vector<uint64_t> &shape) {
+  std::string text;
+  for (uint64_t size : shape)
+    text += (text.empty() ? "" : ",") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+/// The same shape, or the same elements where one of them is a flat list.
+bool comparable(const Array &output, const Array &expected) {
+  if (output.shape == expected.shape)
+    return true;
+  return (output.shape.size() == 1 || expected.shape.size() == 1) && output.elements() == expected.elements();
+}
+
 std::string compare(const Expectation &expectation, const Array &output) {
   char text[256];
-  if (expectation.array.elements() != output.elements()) {
-    snprintf(text, sizeof text, "argument %zu has %llu elements, the expected array has %llu", expectation.index,
-             (unsigned long long)output.elements(), (unsigned long long)expectation.array.elements());
-    return text;
-  }
   size_t wrong = 0, worst = 0;
   double worstExcess = -1;
   for (size_t k = 0; k < output.elements(); ++k) {
@@ -141,6 +152,10 @@ void prepare(Request &request) {
     if (expectation.index >= request.arguments.size() || !request.arguments[expectation.index].isOutput)
       throw UsageError("--expect " + text + ": argument " + std::to_string(expectation.index) +
                        " is no output; mark it out:, inout: or zero:");
+    const Array &output = request.arguments[expectation.index].array;
+    if (!comparable(output, expectation.array))
+      throw UsageError("--expect " + text + ": argument " + std::to_string(expectation.index) + " has the shape " +
+                       shapeText(output.shape) + ", the expected array " + shapeText(expectation.array.shape));
     request.expectations.push_back(std::move(expectation));
   }
   // The PTX says which chip it is for; anything below sm_90 runs as sm_80.
