@@ -169,11 +169,19 @@ Wide updateWide(uint8_t *at, bool compare, Wide b, Wide c) {
 
 uint64_t lowBytes(uint8_t bytes) { return bytes >= 8 ? ~0ull : (1ull << 8 * bytes) - 1; }
 
-/// Undefined bits of what memory holds afterwards, given those of the old value and the operands.
-uint64_t shadowAfter(const AtomicPayload &decoded, uint64_t old, uint64_t b, uint64_t c, bool swapped) {
+/// A value and its undefined bits.
+struct Tracked {
+  uint64_t value, undefined;
+};
+
+/// Undefined bits of what memory holds afterwards, given the old value and the operands (`c`: its undefined bits).
+uint64_t shadowAfter(const AtomicPayload &decoded, Tracked before, Tracked operand, uint64_t c, bool swapped) {
+  const uint64_t old = before.undefined, b = operand.undefined;
   switch (decoded.operation) {
-  case Operation::And:
-  case Operation::Or:
+  case Operation::And: // a defined 0 on one side decides
+    return (old | b) & (old | before.value) & (b | operand.value);
+  case Operation::Or: // a defined 1 does
+    return (old | b) & (old | ~before.value) & (b | ~operand.value);
   case Operation::Xor:
     return old | b;
   case Operation::Exchange:
@@ -185,8 +193,8 @@ uint64_t shadowAfter(const AtomicPayload &decoded, uint64_t old, uint64_t b, uin
   }
 }
 
-void trackElement(uint8_t *shadow, const AtomicPayload &decoded, uint64_t bShadow, uint64_t cShadow, bool swapped,
-                  uint64_t *resultShadow) {
+void trackElement(uint8_t *shadow, const AtomicPayload &decoded, uint64_t oldValue, Tracked operand, uint64_t cShadow,
+                  bool swapped, uint64_t *resultShadow) {
   // A 16-byte element comes here half by half.
   const uint32_t bytes = std::min<uint32_t>(decoded.elementBytes, 8);
   uint64_t defined = ~0ull, mask = lowBytes(bytes);
@@ -194,7 +202,8 @@ void trackElement(uint8_t *shadow, const AtomicPayload &decoded, uint64_t bShado
     std::memcpy(&defined, shadow, bytes);
   uint64_t old = ~defined & mask;
   if (shadow) {
-    defined = ~shadowAfter(decoded, old, bShadow & mask, cShadow & mask, swapped);
+    operand.undefined &= mask;
+    defined = ~shadowAfter(decoded, {oldValue, old}, operand, cShadow & mask, swapped);
     std::memcpy(shadow, &defined, bytes);
   }
   if (resultShadow)
@@ -242,8 +251,9 @@ void runWide(Thread &thread, const Site *site, const AtomicPayload &decoded, con
     undefinedCompare |= ~(defined[0] & defined[1]);
   }
   for (unsigned half = 0; half < 2; ++half)
-    trackElement(where.shadow ? where.shadow + 8 * half : nullptr, decoded, compare ? undefinedCompare : shadows[half],
-                 compare ? shadows[2 + half] : 0, swapped, out + site->numResults + half);
+    trackElement(where.shadow ? where.shadow + 8 * half : nullptr, decoded, out[half],
+                 {in[1 + half], compare ? undefinedCompare : shadows[half]}, compare ? shadows[2 + half] : 0, swapped,
+                 out + site->numResults + half);
 }
 
 void runAtomic(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
@@ -263,10 +273,11 @@ void runAtomic(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
     if (decoded.returns)
       out[i] = old;
     if (poison)
-      trackElement(
-          where.shadow ? where.shadow + i * decoded.elementBytes : nullptr, decoded, in[site->numSources + 1 + i],
-          decoded.operation == Operation::CompareAndSwap ? in[site->numSources + 2] : 0,
-          old == (in[1] & lowBytes(decoded.elementBytes)), decoded.returns ? out + site->numResults + i : nullptr);
+      trackElement(where.shadow ? where.shadow + i * decoded.elementBytes : nullptr, decoded, old,
+                   {in[1 + i], in[site->numSources + 1 + i]},
+                   decoded.operation == Operation::CompareAndSwap ? in[site->numSources + 2] : 0,
+                   old == (in[1] & lowBytes(decoded.elementBytes)),
+                   decoded.returns ? out + site->numResults + i : nullptr);
   }
 }
 

@@ -467,4 +467,33 @@ JOIN:)",
                           kShared));
 }
 
+TEST(Checks, AtomicsThatSetUndefinedBitsDefineThem) {
+  Options options;
+  options.checks = CheckSet::all();
+  // Thread 0 updates a word that nobody wrote, and branches on what is there then.
+  auto run = [&](const std::string &update) {
+    return launch(R"(
+  mov.u32 %r7, words; mov.u32 %r0, 0;
+  setp.ne.u32 %p1, %r1, 0; @%p1 bra JOIN;
+  )" + update + R"(
+  ld.shared.u32 %r8, [%r7];
+  setp.gt.u32 %p2, %r8, 5; @%p2 bra JOIN;
+  mov.u32 %r0, 2;
+JOIN:)",
+                  shape(1, 32), "sm_80", kShared, options);
+  };
+  for (const char *clears : {"red.shared.and.b32 [%r7], 0;", "red.shared.or.b32 [%r7], -1;",
+                             "atom.shared.exch.b32 %r9, [%r7], 7;",
+                             "red.shared.and.b32 [%r7], 0xffff0000; red.shared.or.b32 [%r7], 0xffff0000;"})
+    EXPECT_CLEAN(run(clears));
+  // An undefined operand does not matter either where memory decides: it holds 0.
+  EXPECT_CLEAN(run("ld.shared.u32 %r9, [%r7+4]; red.shared.and.b32 [%r7], 0; red.shared.and.b32 [%r7], %r9;"));
+  for (const char *leaves : {"red.shared.and.b32 [%r7], 0x10;", "red.shared.or.b32 [%r7], 2;",
+                             "red.shared.xor.b32 [%r7], 0;"}) {
+    LaunchResult result = run(leaves);
+    ASSERT_FALSE(result.findings.empty()) << leaves;
+    EXPECT_EQ(result.findings[0].check, Check::Poison) << text(result);
+  }
+}
+
 } // namespace
