@@ -51,6 +51,8 @@ ptx::Space sharedSpaceOf(const ptx::Instruction &instruction) {
 std::string hexadecimal(uint64_t value) { return "0x" + llvm::utohexstr(value, true); }
 
 void copyBytes(Bytes to, Bytes from, uint64_t bytes) {
+  if (bytes == 0)
+    return;
   std::memcpy(to.host, from.host, bytes);
   if (!to.shadow)
     return;
