@@ -208,6 +208,11 @@ void Reporter::fail(Check check, Thread &thread, const Site *site, std::string m
   Scheduler::stop(thread);
 }
 
+void Reporter::conclude(Check check, const Thread *thread, const Site *site, std::string message, std::string detail) {
+  implementation->record(check, thread, site, std::move(message), {}, std::move(detail), true);
+  implementation->failed = true;
+}
+
 std::vector<Finding> Reporter::take(uint64_t &suppressed) {
   std::lock_guard lock(implementation->mutex);
   suppressed = std::exchange(implementation->suppressed, 0);

@@ -82,6 +82,8 @@ public:
   /// its own kind, where going on would leave the simulator's own memory.
   [[noreturn]] void fail(Check check, Thread &thread, const Site *site, std::string message,
                          std::optional<Actor> other = {}, std::string detail = {});
+  /// Records why somebody else than a thread stops the launch, whatever is switched off.
+  void conclude(Check check, const Thread *thread, const Site *site, std::string message, std::string detail);
   std::vector<Finding> take(uint64_t &suppressed);
   bool failed() const; ///< a fatal finding was recorded
 

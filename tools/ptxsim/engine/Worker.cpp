@@ -224,7 +224,7 @@ void Scheduler::Implementation::endLaunch(Check check, std::string message, std:
         if (!witness && thread->state != Thread::State::Exited)
           witness = thread.get();
   const Site *site = !witness ? nullptr : witness->state == Thread::State::Blocked ? witness->wait.site : witness->site;
-  launch->reporter->note(check, witness, site, std::move(message), {}, std::move(detail));
+  launch->reporter->conclude(check, witness, site, std::move(message), std::move(detail));
   launch->stopped = true;
   stopping = true;
 }
