@@ -266,6 +266,23 @@ uint64_t Memory::firstUndefined(uint64_t address, uint64_t bytes) const {
   return bytes;
 }
 
+uint64_t Memory::countUnwritten(uint64_t address, uint64_t elements, uint64_t elementBytes, uint64_t &first) const {
+  const Allocation *allocation = find(address);
+  if (!allocation || !allocation->shadow || elementBytes == 0)
+    return 0;
+  const uint64_t offset = address - allocation->address;
+  elements = std::min(elements, (allocation->bytes - offset) / elementBytes);
+  const uint8_t *shadow = allocation->shadow + offset;
+  const uint8_t *written = implementation->written.base + (address - implementation->base());
+  auto isZero = [](uint8_t byte) { return byte == 0; };
+  uint64_t count = 0;
+  for (uint64_t k = 0; k < elements; ++k, shadow += elementBytes, written += elementBytes)
+    if (std::all_of(shadow, shadow + elementBytes, isZero) && std::all_of(written, written + elementBytes, isZero))
+      if (count++ == 0)
+        first = k;
+  return count;
+}
+
 uint64_t Memory::bytesInUse() const {
   std::shared_lock lock(implementation->mutex);
   return implementation->inUse;

@@ -45,6 +45,9 @@ public:
   void markDefined(uint64_t address, uint64_t bytes);
   uint64_t firstUndefined(uint64_t address, uint64_t bytes)
       const; ///< offset of the first byte that device code wrote undefined bits to, or `bytes`
+  /// How many of the elements from `address` on neither host nor device code has written a bit of, and the first one's
+  /// index. 0 where poison is not tracked.
+  uint64_t countUnwritten(uint64_t address, uint64_t elements, uint64_t elementBytes, uint64_t &first) const;
   uint64_t bytesInUse() const;
   void enableShadow(); ///< from now on every allocation has one; existing bytes count as defined
   void distrustShadow(); ///< device code is about to write without keeping shadows: the next enableShadow starts afresh

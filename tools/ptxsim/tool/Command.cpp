@@ -136,6 +136,20 @@ std::string compare(const Expectation &expectation, const Array &output) {
   return text;
 }
 
+/// Elements of the output that nothing has written; a kernel may leave them on purpose.
+void noteUnwritten(const Memory &memory, uint64_t address, size_t index, Outcome &outcome) {
+  const Array &array = outcome.outputs.back().second;
+  uint64_t first = 0;
+  const uint64_t count = memory.countUnwritten(address, array.elements(), elementBytes(array.type), first);
+  if (!count)
+    return;
+  std::string place; // the index in every dimension
+  for (size_t dimension = array.shape.size(); dimension-- > 0; first /= array.shape[dimension])
+    place = std::to_string(first % array.shape[dimension]) + (place.empty() ? "" : ",") + place;
+  outcome.notes.push_back("note: output " + std::to_string(index) + ": " + std::to_string(count) + " of " +
+                          std::to_string(array.elements()) + " elements were never written, first [" + place + "]");
+}
+
 } // namespace
 
 void prepare(Request &request) {
@@ -219,6 +233,8 @@ Outcome runOnce(const Request &request, CheckSet checks, bool random, uint64_t s
         outcome.mismatches.push_back("error[poison]: output " + std::to_string(k) +
                                      " holds undefined bits that the kernel stored, first at byte " +
                                      std::to_string(at));
+      if (!request.arguments[k].isInput)
+        noteUnwritten(device.memory(), bound.address(k), k, outcome);
     }
   if (outcome.launch.completed)
     for (const Expectation &expectation : request.expectations)
@@ -239,6 +255,8 @@ void report(const Outcome &outcome) {
             (unsigned long long)outcome.launch.suppressed);
   for (const std::string &mismatch : outcome.mismatches)
     fprintf(stderr, "%s\n", mismatch.c_str());
+  for (const std::string &note : outcome.notes)
+    fprintf(stderr, "%s\n", note.c_str());
 }
 
 void writeOutputs(const Request &request, const Outcome &outcome) {

@@ -40,13 +40,14 @@ struct Outcome {
   LaunchResult launch;
   std::vector<std::pair<size_t, Array>> outputs; ///< argument index, contents
   std::vector<std::string> mismatches;           ///< expectations that do not hold
+  std::vector<std::string> notes;                ///< what is worth a look and no fault
   bool clean() const { return launch.clean() && mismatches.empty(); }
 };
 
 /// Loads the program on a fresh device and launches it once. `random`: in the schedule of `seed`.
 Outcome runOnce(const Request &request, CheckSet checks, bool random, uint64_t seed, Statistics *statistics = nullptr);
 
-/// Prints findings and mismatches to stderr.
+/// Prints findings, mismatches and notes to stderr.
 void report(const Outcome &outcome);
 void writeOutputs(const Request &request, const Outcome &outcome);
 
