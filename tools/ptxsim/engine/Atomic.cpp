@@ -210,8 +210,23 @@ void trackElement(uint8_t *shadow, const AtomicPayload &decoded, uint64_t oldVal
     *resultShadow = old;
 }
 
+/// What the access does to happens-before. A compare-and-swap that fails writes nothing: it is a read, and of its order
+/// only the acquire half remains (PTX ISA 9.0, section 9.7.13.5 "atom"). Races are checked on one host thread, so what
+/// memory holds now is what the operation will find.
+void reportAccess(Thread &thread, const Site *site, const AtomicPayload &decoded, const Location &where, uint64_t bytes,
+                  const uint64_t *operand) {
+  Access kind = Access::Atomic;
+  Order order = decoded.order;
+  if (decoded.operation == Operation::CompareAndSwap && std::memcmp(where.host, operand, bytes) != 0) {
+    kind = Access::Read;
+    order = order == Order::AcquireRelease || order == Order::Acquire ? Order::Acquire : Order::Relaxed;
+  }
+  thread.grid->races->access(thread, site, where, bytes, kind, order, decoded.scope);
+}
+
 // The check of the access, but for the common case: global memory in the allocation that the thread used last.
-Location locate(Thread &thread, const Site *site, const AtomicPayload &decoded, uint64_t address) {
+Location locate(Thread &thread, const Site *site, const AtomicPayload &decoded, const uint64_t *in) {
+  uint64_t address = in[0];
   uint64_t bytes = uint64_t(decoded.elementBytes) * decoded.elements;
   Grid &grid = *thread.grid;
   if (!grid.instrumented && address >= thread.globalLow && address <= thread.globalHigh &&
@@ -227,7 +242,7 @@ Location locate(Thread &thread, const Site *site, const AtomicPayload &decoded, 
   if (!grid.instrumented)
     return where;
   if (grid.races)
-    grid.races->access(thread, site, where, bytes, Access::Atomic, decoded.order, decoded.scope);
+    reportAccess(thread, site, decoded, where, bytes, in + 1);
   if (grid.options.statistics)
     grid.options.statistics->access(thread, site, where, bytes, Access::Atomic);
   return where;
@@ -262,7 +277,7 @@ void runAtomic(Thread *thread, const Site *site, const uint64_t *in, uint64_t *o
   bool poison = thread->grid->poison;
   if (poison && in[site->numSources])
     ptxsim_poison_address(thread, site);
-  Location where = locate(*thread, site, decoded, in[0]);
+  Location where = locate(*thread, site, decoded, in);
   if (decoded.elementBytes == 16)
     return runWide(*thread, site, decoded, where, in, out);
   bool alone = where.space != ptx::Space::Global || launchOf(*thread).workers == 1;

@@ -496,4 +496,57 @@ JOIN:)",
   }
 }
 
+TEST(Checks, AFailedCompareAndSwapPublishesNothing) {
+  // Thread 0 writes a word and then swaps the flag, which holds 7, from `expected` to 1. Block 1 reads the flag, once it
+  // is 1 or, where the swap fails, after some time, and then the word.
+  EngineWorld world(R"(
+.visible .entry k(.param .u64 data, .param .u32 expected) {
+  .reg .b32 %r<20>; .reg .b64 %d<4>; .reg .pred %p<4>;
+  ld.param.u64 %d0, [data]; ld.param.u32 %r0, [expected];
+  mov.u32 %r1, %ctaid.x; setp.ne.u32 %p1, %r1, 0; @%p1 bra READ;
+  st.global.u32 [%d0], 5;
+  atom.acq_rel.gpu.global.cas.b32 %r2, [%d0+128], %r0, 1;
+  ret;
+READ:
+  mov.u32 %r4, 0;
+AGAIN:
+  add.u32 %r4, %r4, 1;
+  ld.acquire.gpu.global.u32 %r3, [%d0+128];
+  setp.eq.u32 %p2, %r3, 1; @%p2 bra SEEN;
+  setp.ne.u32 %p3, %r0, 7; @%p3 setp.gt.u32 %p2, %r4, 2000; @%p2 bra SEEN;
+  bra AGAIN;
+SEEN:
+  ld.global.u32 %r5, [%d0];
+  st.global.u32 [%d0+256], %r5;
+  ret;
+})");
+  for (uint32_t expected : {7u, 8u}) {
+    bool found = false;
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+      uint64_t data = world.buffer<uint32_t>(128, 7);
+      Options options = seed ? randomly(seed) : Options();
+      options.checks = CheckSet::all();
+      LaunchResult result = world.run("k", shape(2, 1), {data, expected}, options);
+      EXPECT_TRUE(result.completed) << text(result);
+      for (const Finding &finding : result.findings)
+        EXPECT_EQ(finding.check, Check::Race) << text(result);
+      found |= !result.findings.empty();
+    }
+    EXPECT_EQ(found, expected == 8) << "swapped from " << expected;
+  }
+  // Fails of many threads, and reads, are no conflict; with a plain write they are.
+  auto run = [](const std::string &other) {
+    Options options;
+    options.checks = CheckSet::all();
+    return launch("mov.u32 %r7, words; mov.u32 %r0, 0; setp.eq.u32 %p1, %r1, 0; @%p1 st.shared.u32 [%r7], 3; "
+                  "bar.sync 0;\n  setp.lt.u32 %p2, %r1, 32; @%p2 atom.shared.cas.b32 %r8, [%r7], 4, 5;\n  @!%p2 " +
+                      other,
+                  shape(1, 64), "sm_80", kShared, options);
+  };
+  EXPECT_CLEAN(run("ld.shared.u32 %r8, [%r7];"));
+  LaunchResult result = run("st.shared.u32 [%r7], 9;");
+  ASSERT_FALSE(result.findings.empty());
+  EXPECT_EQ(result.findings[0].check, Check::Race) << text(result);
+}
+
 } // namespace
