@@ -36,11 +36,20 @@ struct WarpgroupMeeting {
   WarpgroupOperands operands;
 };
 
+/// Lanes of one warp that have come to one activemask and go on together.
+struct ActiveLanes {
+  const Warp *warp = nullptr;
+  const Site *site = nullptr; ///< null: not in use
+  uint32_t arrived = 0;
+  uint64_t *out[32];
+};
+
 struct BlockBarriers {
   static constexpr uint32_t kCount = 16;
   NamedBarrier named[kCount];
   uint32_t active = 0; ///< barriers at which somebody has arrived
   std::vector<std::unique_ptr<WarpgroupMeeting>> warpgroups;
+  std::vector<std::unique_ptr<ActiveLanes>> activeLanes;
 };
 
 /// barrier.cluster, and the life of a cluster.

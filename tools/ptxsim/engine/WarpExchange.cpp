@@ -2,7 +2,7 @@
 // "shfl.sync" and 9.7.13.10 to 9.7.13.15).
 #include "check/Poison.h"
 #include "engine/Rendezvous.h"
-#include "engine/Scheduler.h"
+#include "engine/SchedulerState.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -184,12 +184,95 @@ template <WarpWork work> void run(Thread *thread, const Site *site, const uint64
   meetWarp(*thread, site, uint32_t(in[last]), false, in, out, work);
 }
 
-// Which lanes are "active" is the scheduler's business (PTX ISA 9.0, section 9.7.13.13 "activemask"); the executing
-// lane alone is an answer that hardware may give at any time, and the one that programs are least prepared for.
+// --- activemask: which lanes are "active" is the scheduler's business (PTX ISA 9.0, section 9.7.13.13) ---
+//
+// Programs count the lanes of the answer and let one act for all, so the lanes that are told of each other must be
+// exactly those that come together. The first lane at an instruction waits for the others of its warp, but not for
+// those that are blocked or have exited, and for none for long: they may spin until this lane does something.
+
+/// Turns that the first lane gives the others after the last arrival. A lane that is on its way comes within a turn, or
+/// within a few after a long loop.
+constexpr unsigned kPatience = 16;
+
+ActiveLanes *activeLanesAt(BlockBarriers &barriers, const Warp &warp, const Site *site) {
+  for (auto &group : barriers.activeLanes)
+    if (group->site == site && group->warp == &warp)
+      return group.get();
+  return nullptr;
+}
+
+ActiveLanes &newActiveLanes(BlockBarriers &barriers) {
+  for (auto &group : barriers.activeLanes)
+    if (!group->site)
+      return *group;
+  return *barriers.activeLanes.emplace_back(std::make_unique<ActiveLanes>());
+}
+
+/// Whether a lane of the warp may still be on its way to a group.
+bool someLaneIsUnderWay(const BlockBarriers &barriers, const Warp &warp) {
+  uint32_t settled = warp.exited;
+  for (const auto &group : barriers.activeLanes)
+    if (group->site && group->warp == &warp)
+      settled |= group->arrived;
+  for (uint32_t left = warp.present & ~settled; left; left &= left - 1)
+    if (warp.lanes[llvm::countr_zero(left)]->state != Thread::State::Blocked)
+      return true;
+  return false;
+}
+
+/// In random schedules many lanes get the answer that programs are least prepared for: nobody but themselves.
+bool goesAlone(Scheduler &scheduler) {
+  if (!scheduler.isRandom())
+    return false;
+  switch (scheduler.implementation->bias.salt % 4) { // the same for a while
+  case 0:
+    return true;
+  case 1:
+    return scheduler.random() % 2;
+  case 2:
+    return scheduler.random() % 32 == 0;
+  default:
+    return false;
+  }
+}
+
 void runActivemask(Thread *thread, const Site *site, const uint64_t *, uint64_t *out) {
-  out[0] = 1u << thread->lane;
+  thread->site = site;
   if (thread->grid->poison)
     out[site->numResults] = 0;
+  BlockBarriers &barriers = *thread->cta->barriers;
+  const Warp &warp = *thread->warp;
+  const uint32_t own = 1u << thread->lane;
+  if (goesAlone(*thread->cta->scheduler)) {
+    out[0] = own;
+    return;
+  }
+  if (ActiveLanes *group = activeLanesAt(barriers, warp, site)) {
+    group->arrived |= own;
+    group->out[thread->lane] = out;
+    while (group->arrived & own)
+      Scheduler::block(*thread, {"the other lanes at activemask", site});
+    return;
+  }
+  ActiveLanes &group = newActiveLanes(barriers);
+  group.warp = &warp;
+  group.site = site;
+  group.arrived = own;
+  group.out[thread->lane] = out;
+  uint32_t before = own;
+  for (unsigned turns = 0; turns < kPatience && someLaneIsUnderWay(barriers, warp); ++turns) {
+    Scheduler::yield(*thread);
+    if (group.arrived != before)
+      turns = 0;
+    before = group.arrived;
+  }
+  const uint32_t arrived = std::exchange(group.arrived, 0);
+  group.site = nullptr;
+  forLanes(arrived, [&](uint32_t lane) {
+    group.out[lane][0] = arrived;
+    if (lane != thread->lane)
+      Scheduler::wake(*warp.lanes[lane]);
+  });
 }
 
 } // namespace

@@ -266,6 +266,57 @@ TEST(Warp, ExitedAndAbsentLanesAreNotWaitedFor) {
     ASSERT_EQ(words[i], i < 10 ? 45u : 77u);
 }
 
+/// Lanes add to a counter together: one of each group of activemask adds the number of its lanes, or `added`.
+uint32_t countTogether(const std::string &added, const Options &options) {
+  EngineWorld world(perThread(R"(
+  ld.param.u64 %d2, [out]; mov.u32 %r0, 0;
+  and.b32 %r6, %r1, 3; setp.eq.u32 %p1, %r6, 3; @%p1 bra JOIN; // a quarter does not count
+  activemask.b32 %r7; popc.b32 %r8, %r7;
+  mov.u32 %r9, %lanemask_lt; and.b32 %r9, %r9, %r7; setp.ne.u32 %p2, %r9, 0;
+  @!%p2 red.global.add.u32 [%d2+4096], )" + added +
+                              R"(;
+JOIN:)"));
+  uint64_t out = world.buffer<uint32_t>(2048);
+  LaunchResult result = world.run("k", shape(2, 96), {out}, options);
+  EXPECT_CLEAN(result);
+  return world.at<uint32_t>(out)[1024];
+}
+
+TEST(Warp, ActivemaskGroupsTheLanesThatComeTogether) {
+  // With 32 converged lanes the answer is all of them.
+  EngineWorld world(perThread("activemask.b32 %r0;"));
+  uint64_t out = world.buffer<uint32_t>(80);
+  EXPECT_CLEAN(world.run("k", shape(1, 80), {out}));
+  for (uint32_t i = 0; i < 80; ++i)
+    ASSERT_EQ(world.at<uint32_t>(out)[i], i < 64 ? ~0u : 0xffffu);
+  // Groups are right in every schedule; a leader that adds 1 for its group shows in the very first.
+  unsigned wrong = 0;
+  for (uint64_t seed = 0; seed < 16; ++seed) {
+    Options options = seed ? randomly(seed) : Options();
+    options.checks = CheckSet::all();
+    EXPECT_EQ(countTogether("%r8", options), 2 * 72u) << seed;
+    wrong += countTogether("1", options) != 2 * 72;
+  }
+  EXPECT_EQ(countTogether("1", {}), 2 * 3u);
+  EXPECT_GT(wrong, 4u);
+}
+
+TEST(Warp, ActivemaskDoesNotWaitForThoseThatWaitForIt) {
+  // All lanes but the first spin until it has set the flag, which it does after activemask; in turns.
+  auto words = results(R"(
+  mov.u32 %r7, words; mov.u32 %r9, 0;
+  setp.eq.u32 %p1, %r4, 0; @%p1 st.shared.u32 [%r7], 0;
+  bar.warp.sync -1;
+NEXT:
+  ld.volatile.shared.u32 %r8, [%r7]; setp.ne.u32 %p2, %r8, %r4; @%p2 bra NEXT;
+  activemask.b32 %r6;
+  add.u32 %r8, %r8, 1; st.volatile.shared.u32 [%r7], %r8;
+  shr.b32 %r6, %r6, %r4; and.b32 %r0, %r6, 1;)",
+                       shape(1, 32), "sm_80", kShared);
+  for (uint32_t word : words)
+    ASSERT_EQ(word, 1u);
+}
+
 TEST(Cluster, BarrierAndMappedAddresses) {
   // Each block reads the word of its right neighbour in the cluster, by a shared and by a generic address.
   auto words = results(R"(

@@ -274,6 +274,7 @@ TEST(FormsWarp, ElectAndActivemask) {
         ASSERT_TRUE(launched.clean()) << textOf(launched) << text;
         const std::vector<uint32_t> output = bench.download<uint32_t>(out, kLanes * 4);
         std::set<uint32_t> leaders;
+        uint32_t grouped = 0;
         unsigned elected = 0;
         for (unsigned lane = 0; lane < kLanes; ++lane) {
           if (!(mask >> lane & 1))
@@ -284,8 +285,15 @@ TEST(FormsWarp, ElectAndActivemask) {
           if (got[1] && result[0] == '%')
             EXPECT_EQ(got[0], lane);
           EXPECT_NE(got[2] & got[3], 0u) << "activemask without the lane itself";
+          EXPECT_EQ(got[2] & ~mask, 0u) << "activemask with a lane that has exited";
+          grouped += got[2] == mask;
+          for (unsigned other = 0; other < kLanes; ++other)
+            if (got[2] >> other & 1)
+              EXPECT_EQ(output[other * 4 + 2], got[2]) << "lanes " << lane << " and " << other;
         }
         EXPECT_EQ(leaders.size(), 1u);
+        if (!options.randomSchedule)
+          EXPECT_EQ(grouped, unsigned(std::popcount(mask))) << "all are converged";
         if (result[0] == '%')
           EXPECT_TRUE(mask >> *leaders.begin() & 1) << "the leader " << *leaders.begin() << " is no member";
         if (std::string(result).find("%p1") != std::string::npos)
