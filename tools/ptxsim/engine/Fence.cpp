@@ -32,6 +32,11 @@ void runProxyFence(Thread *thread, const Site *site, const uint64_t *, uint64_t 
     races->proxyFence(*thread);
 }
 
+void runAliasFence(Thread *thread, const Site *site, const uint64_t *, uint64_t *) {
+  thread->site = site;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
 Scope scopeOf(const ptx::Instruction &instruction) {
   if (instruction.has("cta"))
     return Scope::Block;
@@ -53,8 +58,9 @@ bool bindFence(Site &site) {
     if (part.starts_with("tensormap") || part == "mbarrier_init")
       return false;
   if (instruction.has("proxy")) {
-    // fence.proxy.alias orders accesses through different virtual addresses of one location; there are none here.
-    site.handler = runProxyFence;
+    // fence.proxy.alias orders accesses through different virtual addresses of one location, of which there are none
+    // here; it says nothing about asynchronous operations.
+    site.handler = instruction.has("alias") ? runAliasFence : runProxyFence;
     return true;
   }
   auto decoded = std::make_unique<FencePayload>();
