@@ -177,3 +177,19 @@ TEST(DriverMisc, MissingFunctionsSaySoOnce) {
   EXPECT_EQ(outcome.report.find("cuIpcCloseMemHandle", first + 30), std::string::npos);
   EXPECT_TRUE(outcome.reports("cuGetExportTable"));
 }
+
+TEST(DriverDevice, ExportsTheDriverApiAlone) {
+  FILE *symbols = popen("nm -D --defined-only '" PTXSIM_DRIVER_LIBRARY "'", "r");
+  ASSERT_TRUE(symbols);
+  size_t driverApi = 0;
+  std::string others;
+  char address[32], kind[8], name[4096];
+  while (fscanf(symbols, "%31s %7s %4095s", address, kind, name) == 3)
+    if (std::string(name).rfind("cu", 0) == 0)
+      ++driverApi;
+    else
+      others += std::string(name) + "\n";
+  EXPECT_EQ(pclose(symbols), 0);
+  EXPECT_GT(driverApi, 500u);
+  EXPECT_EQ(others, "");
+}
