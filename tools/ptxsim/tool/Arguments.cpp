@@ -5,7 +5,9 @@
 #include "tool/NumberText.h"
 #include "tool/ReadFile.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -48,6 +50,14 @@ Array parseShape(const std::string &argument, const std::string &text) {
   }
   array.bytes.assign(total, 0);
   return array;
+}
+
+std::string readArgumentFile(const std::string &where, const std::string &path, uint64_t most) {
+  try {
+    return readFile(path, most);
+  } catch (const std::runtime_error &error) {
+    throw UsageError(where + error.what());
+  }
 }
 
 /// A floating-point number for an integer parameter, or the reverse, is a mistake; bits (b32, ...) go with either.
@@ -164,7 +174,7 @@ BoundArguments::BoundArguments(Device &device, const ptx::Function &kernel, cons
       encodeMap(argument, at, arguments);
       break;
     case Argument::Kind::Bytes: {
-      const std::string bytes = readFile(argument.path, kMostText);
+      const std::string bytes = readArgumentFile(where + ": ", argument.path, kMostText);
       if (bytes.size() != parameter.bytes)
         throw UsageError(where + ": the file has " + std::to_string(bytes.size()) + " bytes, the parameter " +
                          std::to_string(parameter.bytes));
@@ -181,89 +191,155 @@ Array BoundArguments::output(size_t index) const {
   return array;
 }
 
+namespace {
+
+/// The values of a tensor map's file; every error names the key and what is expected.
+class MapFile {
+public:
+  MapFile(const std::string &where, const std::string &path) : where(where) {
+    try {
+      json = nlohmann::json::parse(readArgumentFile(where, path, kMostMapBytes));
+    } catch (const nlohmann::json::exception &error) {
+      // Without the library's "[json.exception.parse_error.101] ".
+      const std::string text = error.what();
+      const size_t end = text.find("] ");
+      throw UsageError(where + "is no JSON: " + (end == std::string::npos ? text : text.substr(end + 2)));
+    }
+    if (!json.is_object())
+      throw UsageError(where + "expected an object with \"argument\" and \"box\", got " + shown(json));
+    for (const auto &[key, value] : json.items())
+      if (std::find(std::begin(known), std::end(known), key) == std::end(known))
+        throw UsageError(where + "unknown key '" + key + "'");
+  }
+  bool contains(const char *key) const { return json.contains(key); }
+  template <class T> T number(const char *key) const { return numberIn<T>(key, at(key), "an integer"); }
+  template <class T> T number(const char *key, T otherwise) const {
+    return json.contains(key) ? number<T>(key) : otherwise;
+  }
+  template <class T> std::vector<T> list(const char *key) const {
+    const nlohmann::json &value = at(key);
+    if (!value.is_array())
+      refuse(key, "a list of integers", value);
+    std::vector<T> numbers;
+    for (const nlohmann::json &each : value)
+      numbers.push_back(numberIn<T>(key, each, "a list of integers"));
+    return numbers;
+  }
+  template <class T> std::vector<T> list(const char *key, std::vector<T> otherwise) const {
+    return json.contains(key) ? list<T>(key) : otherwise;
+  }
+  std::string word(const char *key, const std::string &otherwise) const {
+    if (!json.contains(key))
+      return otherwise;
+    if (!json[key].is_string())
+      refuse(key, "a string", json[key]);
+    return json[key].get<std::string>();
+  }
+
+private:
+  static constexpr uint64_t kMostMapBytes = 1 << 20;
+  static constexpr const char *known[] = {
+      "argument",          "box",        "sizes", "strides",      "element_strides", "type",
+      "swizzle",           "interleave", "fill",  "lower_corner", "upper_corner",    "channels_per_pixel",
+      "pixels_per_column", "offset"};
+
+  static std::string shown(const nlohmann::json &value) {
+    const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    return text.size() <= 60 ? text : text.substr(0, 60) + "...";
+  }
+  [[noreturn]] void refuse(const char *key, const std::string &expected, const nlohmann::json &value) const {
+    throw UsageError(where + "\"" + key + "\": expected " + expected + ", got " + shown(value));
+  }
+  const nlohmann::json &at(const char *key) const {
+    if (!json.contains(key))
+      throw UsageError(where + "\"" + key + "\" is missing");
+    return json[key];
+  }
+  template <class T> T numberIn(const char *key, const nlohmann::json &value, const char *expected) const {
+    constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+    const bool fits = value.is_number_unsigned()   ? value.get<uint64_t>() <= uint64_t(high)
+                      : value.is_number_integer() ? low < 0 && value.get<int64_t>() >= int64_t(low)
+                                                  : false;
+    if (!fits)
+      refuse(key, std::string(expected) + " from " + std::to_string(low) + " to " + std::to_string(high), value);
+    return value.get<T>();
+  }
+
+  const std::string &where;
+  nlohmann::json json;
+};
+
+} // namespace
+
 /// {"argument": 0, "box": [64, 128], "swizzle": "128B", ...}: sizes, strides and type are the array's unless given; all
 /// lists begin with the innermost dimension, as the driver API's do.
 void BoundArguments::encodeMap(const Argument &argument, uint8_t *out, const std::vector<Argument> &arguments) {
   const std::string where = "--arg " + argument.text + ": ";
-  std::ifstream file(argument.path);
-  if (!file)
-    throw UsageError(where + "cannot be opened: " + strerror(errno));
   TensorMap map;
-  try {
-    const nlohmann::json json = nlohmann::json::parse(file);
-    static const char *known[] = {
-        "argument",          "box",        "sizes", "strides",      "element_strides", "type",
-        "swizzle",           "interleave", "fill",  "lower_corner", "upper_corner",    "channels_per_pixel",
-        "pixels_per_column", "offset"};
-    for (const auto &[key, value] : json.items())
-      if (std::find(std::begin(known), std::end(known), key) == std::end(known))
-        throw UsageError(where + "unknown key '" + key + "'");
-    const size_t index = json.at("argument").get<size_t>();
-    if (index >= arguments.size() || arguments[index].kind != Argument::Kind::Array)
-      throw UsageError(where + "\"argument\": " + std::to_string(index) + " is no array argument");
-    const Array &array = arguments[index].array;
-    map.base = addresses[index] + json.value("offset", uint64_t(0));
-    auto choose = [&](const char *key, const std::string &value, std::initializer_list<const char *> names) {
-      unsigned position = 0;
-      std::string all;
-      for (const char *name : names) {
-        if (value == name)
-          return position;
-        all += (position++ ? ", " : "") + std::string(name);
-      }
-      throw UsageError(where + "\"" + key + "\": '" + value + "' is none of " + all);
-    };
-    std::string type = json.value("type", array.type);
-    if (type == "b8" || type == "s8" || type == "e4m3" || type == "e5m2")
-      type = "u8"; // copied bit by bit
-    if (type == "b16" || type == "s16")
-      type = "u16";
-    if (type == "b32")
-      type = "u32";
-    map.type = TensorType(
-        choose("type", type,
-               {"u8", "u16", "u32", "s32", "u64", "s64", "f16", "f32", "f64", "bf16", "f32.ftz", "tf32", "tf32.ftz"}));
-    std::vector<uint64_t> sizes(array.shape.rbegin(), array.shape.rend());
-    sizes = json.value("sizes", sizes);
-    map.rank = uint32_t(sizes.size());
-    if (map.rank < 1 || map.rank > 5)
-      throw UsageError(where + "a tensor has 1 to 5 dimensions, this one " + std::to_string(map.rank));
-    std::copy(sizes.begin(), sizes.end(), map.sizes.begin());
-    std::vector<uint64_t> strides;
-    uint64_t bytes = elementBits(map.type) / 8;
-    for (uint32_t dimension = 0; dimension + 1 < map.rank; ++dimension)
-      strides.push_back(bytes *= sizes[dimension]);
-    strides = json.value("strides", strides);
-    auto copyList = [&](const char *key, const auto &list, auto &into, size_t expected) {
-      if (list.size() != expected)
-        throw UsageError(where + "\"" + key + "\" has " + std::to_string(list.size()) + " numbers, expected " +
-                         std::to_string(expected));
-      std::copy(list.begin(), list.end(), into.begin());
-    };
-    copyList("strides", strides, map.strides, map.rank - 1);
-    copyList("element_strides", json.value("element_strides", std::vector<uint32_t>(map.rank, 1)), map.elementStrides,
-             map.rank);
-    map.swizzle = TensorSwizzle(choose("swizzle", json.value("swizzle", "none"), {"none", "32B", "64B", "128B"}));
-    map.interleave = TensorInterleave(choose("interleave", json.value("interleave", "none"), {"none", "16B", "32B"}));
-    map.fill = TensorFill(choose("fill", json.value("fill", "zeros"), {"zeros", "nan"}));
-    map.im2col = json.contains("pixels_per_column");
-    if (map.im2col) {
-      const size_t spatial = map.rank > 2 ? map.rank - 2 : 0;
-      copyList("lower_corner", json.at("lower_corner").get<std::vector<int32_t>>(), map.lowerCorner, spatial);
-      copyList("upper_corner", json.at("upper_corner").get<std::vector<int32_t>>(), map.upperCorner, spatial);
-      map.channelsPerPixel = json.at("channels_per_pixel").get<uint32_t>();
-      map.pixelsPerColumn = json.at("pixels_per_column").get<uint32_t>();
-    } else {
-      copyList("box", json.at("box").get<std::vector<uint32_t>>(), map.box, map.rank);
+  const MapFile file(where, argument.path);
+  const size_t index = file.number<size_t>("argument");
+  if (index >= arguments.size() || arguments[index].kind != Argument::Kind::Array)
+    throw UsageError(where + "\"argument\": " + std::to_string(index) + " is no array argument");
+  const Array &array = arguments[index].array;
+  map.base = addresses[index] + file.number<uint64_t>("offset", 0);
+  auto choose = [&](const char *key, const std::string &value, std::initializer_list<const char *> names) {
+    unsigned position = 0;
+    std::string all;
+    for (const char *name : names) {
+      if (value == name)
+        return position;
+      all += (position++ ? ", " : "") + std::string(name);
     }
-  } catch (const nlohmann::json::exception &error) {
-    throw UsageError(where + error.what());
+    throw UsageError(where + "\"" + key + "\": '" + value + "' is none of " + all);
+  };
+  std::string type = file.word("type", array.type);
+  if (type == "b8" || type == "s8" || type == "e4m3" || type == "e5m2")
+    type = "u8"; // copied bit by bit
+  if (type == "b16" || type == "s16")
+    type = "u16";
+  if (type == "b32")
+    type = "u32";
+  map.type = TensorType(
+      choose("type", type,
+             {"u8", "u16", "u32", "s32", "u64", "s64", "f16", "f32", "f64", "bf16", "f32.ftz", "tf32", "tf32.ftz"}));
+  std::vector<uint64_t> sizes(array.shape.rbegin(), array.shape.rend());
+  sizes = file.list("sizes", sizes);
+  map.rank = uint32_t(sizes.size());
+  if (map.rank < 1 || map.rank > 5)
+    throw UsageError(where + "a tensor has 1 to 5 dimensions, this one " + std::to_string(map.rank));
+  std::copy(sizes.begin(), sizes.end(), map.sizes.begin());
+  std::vector<uint64_t> strides;
+  uint64_t bytes = elementBits(map.type) / 8;
+  for (uint32_t dimension = 0; dimension + 1 < map.rank; ++dimension)
+    strides.push_back(bytes *= sizes[dimension]);
+  strides = file.list("strides", strides);
+  auto copyList = [&](const char *key, const auto &list, auto &into, size_t expected) {
+    if (list.size() != expected)
+      throw UsageError(where + "\"" + key + "\" has " + std::to_string(list.size()) + " numbers, expected " +
+                       std::to_string(expected));
+    std::copy(list.begin(), list.end(), into.begin());
+  };
+  copyList("strides", strides, map.strides, map.rank - 1);
+  copyList("element_strides", file.list("element_strides", std::vector<uint32_t>(map.rank, 1)), map.elementStrides,
+           map.rank);
+  map.swizzle = TensorSwizzle(choose("swizzle", file.word("swizzle", "none"), {"none", "32B", "64B", "128B"}));
+  map.interleave = TensorInterleave(choose("interleave", file.word("interleave", "none"), {"none", "16B", "32B"}));
+  map.fill = TensorFill(choose("fill", file.word("fill", "zeros"), {"zeros", "nan"}));
+  map.im2col = file.contains("pixels_per_column");
+  if (map.im2col) {
+    const size_t spatial = map.rank > 2 ? map.rank - 2 : 0;
+    copyList("lower_corner", file.list<int32_t>("lower_corner"), map.lowerCorner, spatial);
+    copyList("upper_corner", file.list<int32_t>("upper_corner"), map.upperCorner, spatial);
+    map.channelsPerPixel = file.number<uint32_t>("channels_per_pixel");
+    map.pixelsPerColumn = file.number<uint32_t>("pixels_per_column");
+  } else {
+    copyList("box", file.list<uint32_t>("box"), map.box, map.rank);
   }
   std::string error;
-  uint8_t bytes[kTensorMapBytes];
-  if (!encode(bytes, map, error))
+  uint8_t encoded[kTensorMapBytes];
+  if (!encode(encoded, map, error))
     throw UsageError(where + error);
-  memcpy(out, bytes, sizeof bytes);
+  memcpy(out, encoded, sizeof encoded);
 }
 
 } // namespace ptxsim

@@ -54,6 +54,8 @@ struct LaunchOptions {
                        "barrier, deadlock, descriptor, proxy, trap");
     seedOption = command.add_option(
         "--seed", seed, "of the random schedule; with run and stats: run that schedule instead of the fixed one");
+    for (const char *option : {"--arg", "--buffer", "--expect", "--seed"})
+      command.get_option(option)->default_str(""); // empty lists, and a seed that is drawn, are no defaults to show
     command.add_option("--time-limit", request.timeLimitSeconds, "seconds before a launch is stopped as a hang")
         ->check(CLI::Range(uint64_t(0), uint64_t(1) << 32));
   }
@@ -80,6 +82,7 @@ int main(int argc, char **argv) {
   CLI::App app("ptxsim executes CUDA kernels, given as PTX, on the CPU, and checks them harder than hardware does.\n"
                "Exit status: 0 right and clean, 1 a finding, 2 bad usage or PTX that is not understood.");
   app.require_subcommand(1);
+  app.option_defaults()->always_capture_default(); // the subcommands inherit it; --help shows the defaults
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
 
   LaunchOptions run, check, stats;
