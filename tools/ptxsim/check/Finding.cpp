@@ -148,9 +148,9 @@ struct Reporter::Implementation {
   std::map<std::tuple<Check, const void *, const void *, std::string>, size_t> known;
 
   /// A fatal finding is kept even when the list is full: it tells why the launch stopped.
-  void record(Check check, const Thread *thread, const Site *site, std::string message, std::optional<Actor> other,
-              std::string detail, bool fatal, std::string agent = {}) {
-    const Site *otherSite = other ? other->site : nullptr;
+  void record(Check check, Actor actor, std::string message, std::optional<Actor> other, std::string detail,
+              bool fatal) {
+    const Site *site = actor.site, *otherSite = other ? other->site : nullptr;
     // Findings of no instruction are told apart by what they say.
     auto key = std::make_tuple(check, site ? static_cast<const void *>(site->instruction) : nullptr,
                                otherSite ? static_cast<const void *>(otherSite->instruction) : nullptr,
@@ -171,9 +171,7 @@ struct Reporter::Implementation {
     Finding &finding = findings.emplace_back();
     finding.check = check;
     finding.message = std::move(message);
-    finding.actor.site = site;
-    if (thread)
-      finding.actor = actorOf(*thread, site, std::move(agent));
+    finding.actor = std::move(actor);
     finding.other = std::move(other);
     keepText(finding.actor);
     if (finding.other)
@@ -182,14 +180,27 @@ struct Reporter::Implementation {
   }
 };
 
+static Actor actorAt(const Thread *thread, const Site *site, std::string agent = {}) {
+  if (thread)
+    return actorOf(*thread, site, std::move(agent));
+  Actor actor;
+  actor.site = site;
+  return actor;
+}
+
 Reporter::Reporter(const Grid &grid) : implementation(new Implementation{grid}) {}
 Reporter::~Reporter() = default;
 
 void Reporter::note(Check check, const Thread *thread, const Site *site, std::string message,
                     std::optional<Actor> other, std::string detail, std::string agent) {
   if (implementation->grid.options.checks.has(check))
-    implementation->record(check, thread, site, std::move(message), std::move(other), std::move(detail), false,
-                           std::move(agent));
+    implementation->record(check, actorAt(thread, site, std::move(agent)), std::move(message), std::move(other),
+                           std::move(detail), false);
+}
+
+void Reporter::note(Check check, Actor actor, std::string message, std::optional<Actor> other) {
+  if (implementation->grid.options.checks.has(check))
+    implementation->record(check, std::move(actor), std::move(message), std::move(other), {}, false);
 }
 
 void Reporter::fail(Check check, Thread &thread, const Site *site, std::string message, std::optional<Actor> other,
@@ -199,7 +210,7 @@ void Reporter::fail(Check check, Thread &thread, const Site *site, std::string m
     check = Check::Trap;
     message = "the launch cannot go on: " + message;
   }
-  implementation->record(check, &thread, site, std::move(message), std::move(other), std::move(detail), true);
+  implementation->record(check, actorAt(&thread, site), std::move(message), std::move(other), std::move(detail), true);
   implementation->failed = true;
   // The fiber is abandoned: nothing on its stack is destroyed.
   std::string().swap(message);
@@ -209,7 +220,7 @@ void Reporter::fail(Check check, Thread &thread, const Site *site, std::string m
 }
 
 void Reporter::conclude(Check check, const Thread *thread, const Site *site, std::string message, std::string detail) {
-  implementation->record(check, thread, site, std::move(message), {}, std::move(detail), true);
+  implementation->record(check, actorAt(thread, site), std::move(message), {}, std::move(detail), true);
   implementation->failed = true;
 }
 

@@ -78,6 +78,8 @@ public:
   /// thread's behalf, see Actor.
   void note(Check check, const Thread *thread, const Site *site, std::string message, std::optional<Actor> other = {},
             std::string detail = {}, std::string agent = {});
+  /// The same for an access that lies back.
+  void note(Check check, Actor actor, std::string message, std::optional<Actor> other = {});
   /// Records it and stops the launch. Does not return. A check that is switched off still stops, without a report of
   /// its own kind, where going on would leave the simulator's own memory.
   [[noreturn]] void fail(Check check, Thread &thread, const Site *site, std::string message,

@@ -23,6 +23,13 @@ void RaceDetector::start(Thread &thread) {
 }
 
 void RaceDetector::finish(Cta &cta) {
+  implementation->block(cta.linear).finished = true;
+  for (const std::unique_ptr<Thread> &thread : cta.threads)
+    if (auto held = implementation->heldBack.find(cta.linear * implementation->stride + thread->linear);
+        held != implementation->heldBack.end()) {
+      implementation->report(held->second);
+      implementation->heldBack.erase(held);
+    }
   auto place = implementation->shared.find(&cta);
   if (place == implementation->shared.end())
     return;
@@ -165,6 +172,16 @@ void RaceDetector::access(Thread &thread, const Site *site, const Location &wher
   event.newBytes = static_cast<const uint8_t *>(newBytes);
   bool wasStrong = false;
   Shadow &shadow = self.shadowOf(where);
+  const ptx::Instruction *instruction = site ? site->instruction : nullptr;
+  const bool swaps = order != Order::Weak && instruction && instruction->parts.size() > 1 && instruction->has("cas");
+  if (!self.heldBack.empty())
+    self.settleHeldBack(clock.component, &self.wordsOf(where), where.address / kGranule,
+                        (where.address + bytes - 1) / kGranule, swaps);
+  if (swaps)
+    self.forCells(thread, where, bytes, [&](Cell *cells, unsigned firstByte, uint64_t piece, uint64_t) {
+      for (uint64_t k = 0; k < (firstByte + piece + kGranule - 1) / kGranule; ++k)
+        shadow.strengthenReads(cells[k], clock.component, event.record.strength);
+    });
   auto visit = [&](Cell *cells, unsigned firstByte, uint64_t piece, uint64_t offset) {
     if (order == Order::Weak && kind == Access::Write)
       for (uint64_t k = 0; k < (firstByte + piece + kGranule - 1) / kGranule; ++k)

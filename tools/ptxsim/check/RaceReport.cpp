@@ -32,8 +32,71 @@ Actor RaceDetector::Implementation::actorOf(const AccessRecord &record) const {
 
 static const char *verb(bool wrote, bool atomic) { return atomic ? "atomic update" : wrote ? "write" : "read"; }
 
+bool RaceDetector::Implementation::holdBack(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event,
+                                            int64_t offset) {
+  if (event.isAgent || isAgent(earlier.component) || earlier.asyncProxy)
+    return false;
+  const bool readsAfter = event.kind == Access::Read && !event.isStrong() && earlierWrote && earlier.atomic;
+  const bool readBefore = event.kind == Access::Atomic && !earlierWrote && !earlier.strength;
+  if (!readsAfter && !readBefore)
+    return false;
+  // A block that has ended has no next access.
+  if (readBefore && blocks[blockOf(earlier.component)].finished)
+    return false;
+  AccessRecord now = event.record;
+  const AccessRecord &reader = readsAfter ? now : earlier, &other = readsAfter ? earlier : now;
+  Location at = event.where;
+  const int64_t first = std::max<int64_t>(offset, 0);
+  at.address += first;
+  if (at.host)
+    at.host += first;
+  const WordClocks *words = &wordsOf(event.where);
+  const uint64_t granule = at.address / kGranule;
+  std::vector<HeldBack> &list = heldBack[reader.component];
+  for (const HeldBack &known : list)
+    if (known.words == words && known.granule == granule && known.read == reader.where())
+      return true;
+  if (list.size() == kHeldBackMost)
+    report(list);
+  list.push_back({words, granule, reader.where(),
+                  "read at " + describe(grid, at) + (readsAfter ? " is not ordered after" : " is not ordered before") +
+                      " the atomic update by another thread",
+                  actorOf(reader), actorOf(other)});
+  return true;
+}
+
+void RaceDetector::Implementation::report(std::vector<HeldBack> &list) {
+  for (HeldBack &held : list) {
+    held.reader.site = held.read;
+    grid.reporter->note(Check::Race, held.reader, std::move(held.message), std::move(held.other));
+  }
+  list.clear();
+}
+
+void RaceDetector::Implementation::settleHeldBack(uint32_t component, const void *words, uint64_t first, uint64_t last,
+                                                  bool swaps) {
+  auto place = heldBack.find(component);
+  if (place == heldBack.end())
+    return;
+  std::vector<HeldBack> reported, &list = place->second;
+  for (size_t k = 0; k < list.size();) {
+    if (list[k].words != words || list[k].granule < first || list[k].granule > last) {
+      ++k;
+      continue;
+    }
+    if (!swaps)
+      reported.push_back(std::move(list[k]));
+    list.erase(list.begin() + ptrdiff_t(k));
+  }
+  report(reported);
+  if (list.empty())
+    heldBack.erase(place);
+}
+
 void RaceDetector::Implementation::conflict(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event,
                                             int64_t offset, bool proxyOnly) {
+  if (!proxyOnly && holdBack(earlier, earlierWrote, event, offset))
+    return;
   Check check = proxyOnly ? Check::Proxy : Check::Race;
   // Writing a report takes long and a race may repeat a million times: only the first of a pair of instructions gets
   // its words, the others are counted.

@@ -24,6 +24,7 @@ struct Page {
 struct Block {
   uint32_t id[3] = {};
   uint64_t cluster = ~0ull; ///< unique for a cluster
+  bool finished = false;
 };
 
 struct AgentInfo {
@@ -147,6 +148,26 @@ struct RaceDetector::Implementation : ConflictSink {
     unsigned needed = 1 + unsigned(distance(blockOf(earlier.component), event.block));
     return earlier.strength >= needed && event.record.strength >= needed;
   }
+
+  bool hasObserved(const AccessRecord &earlier, const AccessEvent &event, int64_t offset) override;
+  static void observe(ThreadClock &clock, const void *words, uint64_t granule, uint32_t writes, bool updates);
+
+  /// Plain reads that conflict with atomic updates alone: the first read of a compare-and-swap loop, as public code has
+  /// it everywhere (`old = *p; do { ... old = atomicCAS(p, ...) } while (...)`), where a stale value costs one more
+  /// turn and no more. They are held back until the thread's next access to the word tells what they were.
+  struct HeldBack {
+    const void *words;
+    uint64_t granule;
+    const Site *read;
+    std::string message;
+    Actor reader, other;
+  };
+  llvm::DenseMap<uint32_t, std::vector<HeldBack>> heldBack; ///< by the reader's component
+  static constexpr size_t kHeldBackMost = 4;                ///< of one thread: a loop has one word or two
+  bool holdBack(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event, int64_t offset);
+  /// The thread's next access to the granules: a compare-and-swap drops what was held back, any other reports it.
+  void settleHeldBack(uint32_t component, const void *words, uint64_t first, uint64_t last, bool swaps);
+  void report(std::vector<HeldBack> &list);
 
   void conflict(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event, int64_t offset,
                 bool proxyOnly) override;

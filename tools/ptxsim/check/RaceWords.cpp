@@ -4,8 +4,7 @@
 // - Strong accesses of different sizes that overlap count as morally strong. The ISA asks for complete overlap, but
 //   programs poll half of a 64-bit word or update packed fields, and hardware keeps each granule coherent.
 // - fence.sc orders nothing by itself: the order that two of them take at run time is chance, and to trust it would
-// hide
-//   races from the schedules that are tried. Data that is published needs a flag besides.
+//   hide races from the schedules that are tried. Data that is published needs a flag besides.
 #include "check/RaceState.h"
 
 using namespace ptxsim;
@@ -59,6 +58,33 @@ void RaceDetector::Implementation::releaseWord(Thread &thread, WordClock &word, 
   }
 }
 
+void RaceDetector::Implementation::observe(ThreadClock &clock, const void *words, uint64_t granule, uint32_t writes,
+                                           bool updates) {
+  auto &entries = updates ? clock.observedUpdates : clock.observedReads;
+  for (ThreadClock::Observed &entry : entries)
+    if (entry.words == words && entry.granule == granule) {
+      entry.writes = writes;
+      return;
+    }
+  entries[clock.nextObserved[updates]++ % std::size(entries)] = {words, granule, writes};
+}
+
+bool RaceDetector::Implementation::hasObserved(const AccessRecord &earlier, const AccessEvent &event, int64_t offset) {
+  if (!event.thread || event.isAgent || isAgent(earlier.component))
+    return false;
+  // Only what reaches the thread by its scope can be observed.
+  if (earlier.strength < 1 + unsigned(distance(blockOf(earlier.component), event.block)))
+    return false;
+  WordClocks &clocks = wordsOf(event.where);
+  const uint64_t granule = (event.where.address + std::max<int64_t>(offset, 0)) / kGranule;
+  const uint32_t now = clocks.strongWrites(granule);
+  auto seesAll = [&](const ThreadClock::Observed &entry) {
+    return entry.words == &clocks && entry.granule == granule && entry.writes == now;
+  };
+  const ThreadClock &clock = *event.thread->clock;
+  return llvm::any_of(clock.observedUpdates, seesAll) || llvm::any_of(clock.observedReads, seesAll);
+}
+
 void RaceDetector::Implementation::synchronise(Thread &thread, const Location &where, uint64_t bytes, Access kind,
                                                Order order, Scope scope) {
   scope = order == Order::Volatile ? Scope::Device : normalised(scope);
@@ -66,6 +92,10 @@ void RaceDetector::Implementation::synchronise(Thread &thread, const Location &w
   bool partial = bytes < kGranule;
   for (uint64_t granule = where.address / kGranule; granule <= (where.address + bytes - 1) / kGranule; ++granule) {
     WordClock *word = clocks.find(granule);
+    uint32_t &writes = clocks.strongWrites(granule);
+    writes += kind != Access::Read;
+    if (kind != Access::Write)
+      observe(*thread.clock, &clocks, granule, writes, kind == Access::Atomic);
     if (kind != Access::Write && word)
       acquireWord(thread, *word, isAcquire(order), scope);
     if (kind == Access::Read)

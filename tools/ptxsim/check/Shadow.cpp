@@ -110,9 +110,13 @@ void Shadow::check(ChainId chain, bool areWrites, uint32_t mask, const AccessEve
     if (!proxyOnly && earlier.strength && event.isStrong() && sink.scopesMeet(earlier, event))
       continue;
     perCell = true;
-    if (!proxyOnly && areWrites && event.kind == Access::Write && !earlier.strength && !event.isStrong() &&
-        !earlier.asyncProxy && !event.isAgent && sameValue(event, mask & earlier.bytes, offset))
+    if (!proxyOnly && areWrites && earlier.strength && !event.isStrong() && sink.hasObserved(earlier, event, offset))
       continue;
+    if (!proxyOnly && areWrites && event.kind == Access::Write && !earlier.strength && !event.isStrong() &&
+        !earlier.asyncProxy && !event.isAgent && sameValue(event, mask & earlier.bytes, offset)) {
+      suppressed = true;
+      continue;
+    }
     sink.conflict(earlier, areWrites, event, offset, proxyOnly);
   }
   if (allInClock)
@@ -144,6 +148,28 @@ ChainId Shadow::without(ChainId chain, uint32_t mask) {
   }
   pool.release(chain);
   return result;
+}
+
+void Shadow::strengthenReads(Cell &cell, uint32_t component, unsigned strength) {
+  bool any = false;
+  for (ChainId at = cell.reads; at && !any; at = pool[at].next)
+    any = pool[at].record.component == component && !pool[at].record.strength;
+  if (!any)
+    return;
+  std::vector<AccessRecord> records;
+  for (ChainId at = cell.reads; at; at = pool[at].next) {
+    records.push_back(pool[at].record);
+    if (records.back().component == component && !records.back().strength)
+      records.back().strength = strength;
+  }
+  ChainId result = 0;
+  for (const AccessRecord &record : llvm::reverse(records)) {
+    ChainId next = result;
+    result = pool.create(record, next, std::max<uint32_t>(kFirstCompaction, 2 * records.size()));
+    pool.release(next);
+  }
+  pool.release(cell.reads);
+  cell.reads = result;
 }
 
 /// Whether remembering `later` makes `earlier`, which is ordered before it, superfluous: whatever conflicts with the
@@ -267,13 +293,16 @@ Cell Shadow::step(Cell cell, uint32_t mask, const AccessEvent &event, int64_t of
     if (event.kind == Access::Read || (!event.isStrong() && !cell.reads && pool[cell.writes].length == 1))
       return cell;
   }
+  suppressed = false;
   check(cell.writes, true, mask, event, offset);
   if (!event.isWrite()) {
     cell.reads = add(cell.reads, record, event);
     return cell;
   }
   check(cell.reads, false, mask, event, offset);
-  if (event.isStrong()) {
+  // A crowd that writes one value is remembered up to a bound.
+  constexpr uint32_t kMostEqualWrites = 64;
+  if (event.isStrong() || (suppressed && pool[cell.writes].length < kMostEqualWrites)) {
     cell.writes = add(cell.writes, record, event);
     return cell;
   }

@@ -106,6 +106,8 @@ public:
   virtual uint64_t neighbours(uint32_t component, uint32_t block) const = 0;
   /// Whether two strong accesses include each other's thread in their scopes.
   virtual bool scopesMeet(const AccessRecord &earlier, const AccessEvent &event) const = 0;
+  /// Whether the thread has read the word by a strong access since the last strong write of it, `earlier` among them.
+  virtual bool hasObserved(const AccessRecord &earlier, const AccessEvent &event, int64_t offset) = 0;
   /// `offset`: of the granule from the start of the access. `proxyOnly`: ordered, but no proxy fence is in between.
   virtual void conflict(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event, int64_t offset,
                         bool proxyOnly) = 0;
@@ -120,6 +122,8 @@ public:
   /// Whether the last write was a strong one, so that the word may carry a release.
   bool lastWriteStrong(const Cell &cell) { return cell.writes && pool[cell.writes].record.strength; }
   void forget(Cell &cell);
+  /// A compare-and-swap follows the component's plain reads of the cell: from now on they count as strong.
+  void strengthenReads(Cell &cell, uint32_t component, unsigned strength);
   void prefetch(const Cell &cell) {
     if (cell.writes)
       __builtin_prefetch(&pool[cell.writes], 1);
@@ -139,7 +143,8 @@ private:
     AccessRecord record;
   };
   std::vector<Memo> memo;
-  bool perCell = false; ///< the transition under way depends on the cell's bytes or has reported
+  bool suppressed = false; ///< an unordered write of equal value was let pass: its record stays
+  bool perCell = false;    ///< the transition under way depends on the cell's bytes or has reported
 
   Cell step(Cell cell, uint32_t mask, const AccessEvent &event, int64_t offset);
   bool ordered(const AccessRecord &earlier, bool earlierWrote, const AccessEvent &event, bool &proxyOnly) const;

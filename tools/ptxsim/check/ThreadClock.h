@@ -37,6 +37,17 @@ struct ThreadClock {
     SyncClock released[4], pending[4];
   };
   std::unique_ptr<Fences> fences;
+
+  /// The words that the thread read by strong accesses last, and how many strong writes each had seen by then. Whoever
+  /// has observed all of them comes after them (PTX ISA 9.0, "Causality Order": observation order).
+  struct Observed {
+    const void *words = nullptr; ///< of which memory
+    uint64_t granule = 0;
+    uint32_t writes = 0;
+  };
+  /// Updates apart from reads, so that a loop of volatile reads does not push out the counter that led to it.
+  Observed observedUpdates[8], observedReads[8];
+  unsigned nextObserved[2] = {};
 };
 
 } // namespace ptxsim

@@ -72,8 +72,12 @@ public:
       words.erase(granule);
   }
 
+  /// Strong writes of the granule so far.
+  uint32_t &strongWrites(uint64_t granule) { return writes[granule]; }
+
 private:
   llvm::DenseMap<uint64_t, WordClock> words;
+  llvm::DenseMap<uint64_t, uint32_t> writes;
 };
 
 } // namespace ptxsim

@@ -100,6 +100,11 @@ struct World {
       list.push_back(thread.get());
     races->meet(list);
   }
+  /// All blocks end: what is held back about their threads is told.
+  void finish() {
+    for (auto &cta : blocks)
+      races->finish(*cta);
+  }
   /// The findings since the last call, as "race", "proxy", "race race"..
   std::string found() {
     uint64_t suppressed = 0;

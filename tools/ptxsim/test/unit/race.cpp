@@ -155,7 +155,8 @@ TEST(Race, AtomicsAreOrderedAgainstPlainAccesses) {
     other.strong(other.thread(0, k), other.shared(0, 1024), Access::Atomic, Order::Relaxed);
   other.meet({&other.thread(0, 2), &other.thread(0, 3)});
   other.read(other.thread(0, 3), other.shared(0, 1024));
-  EXPECT_EQ(other.found(), "race race");
+  other.finish(); // until then the read might begin a loop of compare-and-swap
+  EXPECT_EQ(other.found(), "race");
 }
 
 TEST(Race, NarrowAtomicAcrossBlocks) {
@@ -174,8 +175,65 @@ TEST(Race, EqualValuesAreNoRace) {
   std::memcpy(world.memory.data() + 1024, &one, 4);
   world.write(world.thread(0, 40), world.shared(0, 1024), 4, &one);
   EXPECT_EQ(world.found(), "");
+  // Both of the equal writes are remembered.
   world.write(world.thread(0, 50), world.shared(0, 1024), 4, &two);
+  EXPECT_EQ(world.found(), "race race");
+}
+
+// Tests that a thread comes after the strong writes of a word that it has read by a strong access.
+TEST(Race, ObservedWritesAreOrdered) {
+  World world(2, 32);
+  Thread &a = world.thread(0, 0), &b = world.thread(1, 0);
+  // The last block of a reduction sets the counter back by a plain store.
+  world.strong(a, world.global(0), Access::Atomic, Order::Relaxed);
+  world.strong(b, world.global(0), Access::Atomic, Order::Relaxed);
+  world.write(b, world.global(0));
+  EXPECT_EQ(world.found(), "");
+  // A flag is set, polled and reset.
+  world.strong(a, world.global(64), Access::Write, Order::Relaxed);
+  world.strong(b, world.global(64), Access::Read, Order::Relaxed);
+  world.write(b, world.global(64));
+  EXPECT_EQ(world.found(), "");
+  // Not observed: the poll came before the write.
+  world.strong(b, world.global(128), Access::Read, Order::Relaxed);
+  world.strong(a, world.global(128), Access::Write, Order::Relaxed);
+  world.write(b, world.global(128));
   EXPECT_EQ(world.found(), "race");
+  // What the writer did before is not ordered by that.
+  world.write(a, world.global(192));
+  world.strong(a, world.global(256), Access::Write, Order::Relaxed);
+  world.strong(b, world.global(256), Access::Read, Order::Relaxed);
+  world.read(b, world.global(192));
+  EXPECT_EQ(world.found(), "race");
+}
+
+// Tests that the plain read in front of a compare-and-swap loop is forgiven, and no other.
+TEST(Race, PlainReadOfALoopOfCompareAndSwap) {
+  World world(2, 32);
+  Thread &a = world.thread(0, 0), &b = world.thread(1, 0);
+  auto swap = [&](Thread &thread, uint32_t offset) {
+    Site *site = world.site();
+    world.instructions.back().parts = {"atom", "global", "cas", "b32"};
+    world.races->access(thread, site, world.global(offset), 4, Access::Atomic, Order::Relaxed, Scope::Device);
+  };
+  world.read(a, world.global(0));
+  world.read(b, world.global(0));
+  swap(a, 0);
+  swap(b, 0);
+  swap(a, 0);
+  world.finish();
+  EXPECT_EQ(world.found(), "");
+
+  World other(2, 32);
+  other.read(other.thread(0, 0), other.global(0));
+  other.strong(other.thread(1, 0), other.global(0), Access::Atomic, Order::Relaxed);
+  other.finish();
+  EXPECT_EQ(other.found(), "race");
+  World third(2, 32);
+  third.strong(third.thread(1, 0), third.global(0), Access::Atomic, Order::Relaxed);
+  third.read(third.thread(0, 0), third.global(0));
+  third.strong(third.thread(0, 0), third.global(0), Access::Atomic, Order::Relaxed); // an add, no swap
+  EXPECT_EQ(third.found(), "race");
 }
 
 TEST(Race, NeighbouringBytesAreApart) {
@@ -205,7 +263,7 @@ TEST(Race, WideAccessesTouchEveryGranule) {
   EXPECT_EQ(world.found(), "race");
 }
 
-TEST(Race, ManyReadersAreAllRemembered) {
+TEST(Race, ManyReadersAreRememberedByBlocks) {
   World world(8, 256);
   for (uint32_t block = 0; block < 8; ++block)
     for (uint32_t k = 0; k < 256; ++k)
@@ -215,7 +273,7 @@ TEST(Race, ManyReadersAreAllRemembered) {
   world.grid.options.maxFindings = 5000;
   world.write(world.thread(3, 9), world.global(0));
   std::string found = world.found();
-  EXPECT_EQ(std::count(found.begin(), found.end(), 'r'), 7 * 256);
+  EXPECT_GE(std::count(found.begin(), found.end(), 'r'), 7);
 }
 
 TEST(Race, MbarrierReleasesAndAcquires) {
