@@ -110,6 +110,7 @@ CUresult fill(const char *name, CUdeviceptr target, size_t pitch, uint32_t value
             "the address or pitch is not a multiple of the element");
     if (!width || !height)
       return CUDA_SUCCESS;
+    require(width <= ~uint64_t(0) / elementBytes, CUDA_ERROR_INVALID_VALUE, "the bytes to fill are not device memory");
     require(height == 1 || pitch >= width * elementBytes, CUDA_ERROR_INVALID_VALUE, "a row is longer than the pitch");
     for (size_t y = 0; y < height; ++y)
       require(isDeviceRange(driver, target + y * pitch, width * elementBytes), CUDA_ERROR_INVALID_VALUE,
