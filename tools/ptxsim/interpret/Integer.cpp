@@ -157,7 +157,6 @@ bool evaluateInteger(Evaluation &e) {
   if (packed(e) || extendedSum(e) || extendedProduct(e) || product(e))
     return true;
   const llvm::StringRef opcode = e.opcode();
-  const unsigned width = ptx::bitWidth(type);
   if (opcode == "add" || opcode == "sub") {
     i128 result = opcode == "add" ? exact(e, 1, type) + exact(e, 2, type) : exact(e, 1, type) - exact(e, 2, type);
     if (e.has("sat"))
@@ -181,7 +180,6 @@ bool evaluateInteger(Evaluation &e) {
     const i128 difference = exact(e, 1, type) - exact(e, 2, type);
     e.write(type, uint64_t(exact(e, 3, type) + (difference < 0 ? -difference : difference)));
   } else {
-    (void)width;
     return false;
   }
   return true;

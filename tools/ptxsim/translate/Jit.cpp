@@ -165,8 +165,6 @@ std::unique_ptr<Translation> translate(const ptx::Module &module, const ptx::Fun
   jit::ProgramEmitter emitter(*code, module, symbols, options, *translation, translation->functionTable);
   emitter.hostHasHalf = hasHalfConversions(*machine);
   emitter.run(kernel);
-  if (const char *dump = std::getenv("PTXSIM_DUMP_IR"); dump && *dump)
-    code->print(llvm::errs(), nullptr);
   std::string broken;
   llvm::raw_string_ostream out(broken);
   if (llvm::verifyModule(*code, &out))
