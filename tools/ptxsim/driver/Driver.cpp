@@ -2,6 +2,8 @@
 
 #include "driver/Graph.h"
 
+#include <unistd.h>
+
 namespace ptxsim {
 
 uint64_t nextHandle() {
@@ -151,9 +153,22 @@ bool Driver::isPinned(const void *host, uint64_t bytes) const {
   return offset < next->second.bytes && bytes <= next->second.bytes - offset;
 }
 
+/// What every host thread has one of. The main thread's is never destroyed: programs free what they hold in static
+/// destructors, which run after those of thread-local variables.
+template <class T> static T &ofThisThread() {
+  struct Owner {
+    T *object = new T;
+    ~Owner() {
+      if (gettid() != getpid())
+        delete object;
+    }
+  };
+  static thread_local Owner owner;
+  return *owner.object;
+}
+
 std::vector<std::shared_ptr<Context>> &contextStack() {
-  thread_local std::vector<std::shared_ptr<Context>> stack;
-  return stack;
+  return ofThisThread<std::vector<std::shared_ptr<Context>>>();
 }
 
 std::shared_ptr<Context> currentContext() { return contextStack().empty() ? nullptr : contextStack().back(); }
@@ -164,7 +179,7 @@ bool &insideHostFunction() {
 }
 
 std::shared_ptr<Stream> perThreadStream(const std::shared_ptr<Context> &context) {
-  thread_local std::map<uint64_t, std::weak_ptr<Stream>> mine;
+  auto &mine = ofThisThread<std::map<uint64_t, std::weak_ptr<Stream>>>();
   std::shared_ptr<Stream> stream = mine[context->handle].lock();
   if (stream)
     return stream;
