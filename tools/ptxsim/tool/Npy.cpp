@@ -157,7 +157,8 @@ Array readNpy(const std::string &path) {
       break;
     }
   if (!bytes)
-    fail(path, "has dtype '" + excerpt(descr) + "'; read are little-endian integers, bool, float16, float32 and float64");
+    fail(path,
+         "has dtype '" + excerpt(descr) + "'; read are little-endian integers, bool, float16, float32 and float64");
   const uint64_t expected = byteCount(path, array.shape, bytes);
   if (data.size() - start != expected)
     fail(path, "holds " + std::to_string(data.size() - start) + " bytes of data, its shape needs " +
