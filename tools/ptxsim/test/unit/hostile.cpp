@@ -5,7 +5,7 @@
 //   PTXSIM_HOSTILE_SEED     of the first case
 //   PTXSIM_HOSTILE_PTX      a folder with more samples (*.ptx)
 //   PTXSIM_HOSTILE_OUT      a folder for the texts of failures (default: the system's folder for temporary files)
-//   PTXSIM_HOSTILE_SLACK    seconds that a case may take (default 20)
+//   PTXSIM_HOSTILE_SLACK    seconds that a case may take (default: 20)
 //   PTXSIM_HOSTILE_ONLY     one case, in this process
 #include "HostileText.h"
 #include "engine/Device.h"
