@@ -7,6 +7,11 @@ RaceDetector::~RaceDetector() = default;
 
 // --- threads ---
 
+bool RaceDetector::canNumber(const Cta &cta) {
+  uint64_t stride = (cta.threads.size() + 31) / 32 * 32;
+  return (uint64_t(cta.linear) + 1) * stride < kMostThreadComponents;
+}
+
 void RaceDetector::start(Thread &thread) {
   Implementation &self = *implementation;
   thread.clock = std::make_unique<ThreadClock>();

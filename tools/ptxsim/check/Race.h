@@ -33,6 +33,8 @@ public:
   ~RaceDetector();
 
   // --- threads ---
+  /// Whether the block's threads, and those of all blocks before it, have numbers of their own.
+  static bool canNumber(const Cta &cta);
   void start(Thread &thread); ///< before its first instruction
   void finish(Cta &cta);      ///< a block has ended: forget its shared memory
 

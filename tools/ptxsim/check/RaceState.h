@@ -14,6 +14,7 @@
 
 namespace ptxsim {
 
+constexpr uint64_t kMostThreadComponents = 0x7fffffff; ///< the components behind them are agents
 constexpr uint64_t kPageBytes = 4096, kGranule = 4;
 
 struct Page {
@@ -76,7 +77,7 @@ struct RaceDetector::Implementation : ConflictSink {
     uint64_t count = uint64_t(config.grid[0]) * config.grid[1] * config.grid[2];
     threadsPerBlock = uint32_t(perBlock);
     stride = uint32_t((perBlock + 31) / 32 * 32);
-    firstAgent = uint32_t(std::min<uint64_t>(count * stride, 0x7fffffff));
+    firstAgent = uint32_t(std::min<uint64_t>(count * stride, kMostThreadComponents));
   }
 
   Block &block(uint32_t linear) {

@@ -66,6 +66,10 @@ bool Scheduler::Implementation::startUnit() {
     return false;
   }
   resident.push_back(makeUnit(*launch, index, self));
+  if (launch->races && !RaceDetector::canNumber(*resident.back()->blocks.back())) {
+    endLaunch(Check::Trap, "the checks of races and proxies tell 2147483647 threads apart; the grid has more", {});
+    return false;
+  }
   size_t threads = 0;
   for (auto &unit : resident)
     threads += unit->cluster->barrier->live;

@@ -148,6 +148,15 @@ TEST(HostileLimits, RefusedLayoutsStayRefused) {
     EXPECT_THROW(world.run("k", shape(1, 1), {0}), ptx::Error);
 }
 
+// The second block of the first cluster has number 2^30.
+TEST(HostileLimits, NumbersOfThreadsDoNotWrapAround) {
+  EngineWorld world(kernel("", "st.global.u32 [%rd1], %r1;"), "sm_90a");
+  LaunchConfig config = shape(1 << 30, 32);
+  config.grid[1] = config.cluster[1] = 2;
+  EXPECT_STOPPED(world.run("k", config, {world.buffer<uint32_t>(1)}, within(5, CheckSet::all())), Check::Trap,
+                 "2147483647 threads");
+}
+
 TEST(HostileLimits, HugeGridsStopInTime) {
   for (bool checked : {false, true}) {
     double seconds = secondsOf([&] {
