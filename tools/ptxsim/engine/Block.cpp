@@ -168,7 +168,7 @@ std::unique_ptr<Unit> makeUnit(Launch &launch, uint32_t index, Scheduler &schedu
 
 void endUnit(Launch &launch, Unit &unit) {
   for (auto &block : unit.blocks) {
-    if (launch.races)
+    if (launch.races && RaceDetector::canNumber(*block))
       launch.races->finish(*block);
     buffers.give(block->shared, block->sharedEnd);
     buffers.give(block->sharedShadow, block->sharedEnd);
