@@ -38,11 +38,9 @@ struct CopyQueue : AsyncQueue {
   uint64_t waited = 0;     ///< the last operation that a wait, of either kind, has covered
   uint64_t sharedRead = 0; ///< the last bulk copy that reads the block's shared memory, and where it stands
   const Site *sharedReader = nullptr;
-  /// The thread's last stores from shared to global memory, to recognise one that several lanes issue.
-  struct Store {
-    const Site *site = nullptr;
-    std::vector<uint64_t> operands;
-  } stores[4];
+  /// Hashes of the thread's last stores from shared to global memory, to recognise one that several lanes issue. Between
+  /// two barriers a lane may run ahead of the others by as many.
+  uint64_t stores[64] = {};
   std::vector<Entry> triggers; ///< what happens when all operations up to that one have landed
   llvm::MutableArrayRef<Entry> inOrder() { return llvm::MutableArrayRef(pending).drop_front(landed); }
   void landNext() override;

@@ -2,6 +2,8 @@
 
 #include "check/Poison.h"
 
+#include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 #include <cstring>
@@ -186,18 +188,13 @@ void waitGroups(Thread &thread, CopyQueue &queue, uint64_t allowed, bool readsOn
 }
 
 bool repeatsStore(Thread &thread, const Site *site, const uint64_t *in, CopyQueue &queue, uint64_t operation) {
-  const llvm::ArrayRef<uint64_t> operands(in, site->numSources);
-  bool repeats = false;
-  for (const Thread *lane : thread.warp->lanes) {
-    if (!lane || lane == &thread || !lane->async || !lane->async->bulk)
-      continue;
-    for (const CopyQueue::Store &store : lane->async->bulk->stores)
-      repeats |= store.site == site && operands == llvm::ArrayRef(store.operands);
-  }
-  CopyQueue::Store &own = queue.stores[operation % std::size(queue.stores)];
-  own.site = site;
-  own.operands.assign(operands.begin(), operands.end());
-  return repeats;
+  const uint64_t hash = llvm::hash_combine(site, llvm::hash_combine_range(in, in + site->numSources)) | 1;
+  queue.stores[operation % std::size(queue.stores)] = hash;
+  for (const Thread *lane : thread.warp->lanes)
+    if (lane && lane != &thread && lane->async && lane->async->bulk &&
+        llvm::is_contained(lane->async->bulk->stores, hash))
+      return true;
+  return false;
 }
 
 bool overlapsBarrier(Thread &thread, const Site *site, const Location &where, uint64_t bytes) {

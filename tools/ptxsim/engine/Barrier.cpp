@@ -215,15 +215,8 @@ void runBarrier(Thread *thread, const Site *site, const uint64_t *in, uint64_t *
 void runWarpSync(Thread *thread, const Site *site, const uint64_t *in, uint64_t *out) {
   if (thread->grid->poison && in[1])
     ptxsim_poison_operand(thread, site);
-  meetWarp(*thread, site, uint32_t(in[0]), false, in, out, [](Warp &warp, const Site *, uint32_t mask, LaneOperands &) {
-    if (!warp.cta->grid->races)
-      return;
-    llvm::SmallVector<Thread *, 32> threads;
-    for (uint32_t lane = 0; lane < 32; ++lane)
-      if (mask >> lane & 1)
-        threads.push_back(warp.lanes[lane]);
-    warp.cta->grid->races->meet(threads);
-  });
+  meetWarp(*thread, site, uint32_t(in[0]), false, in, out,
+           [](Warp &warp, const Site *, uint32_t mask, LaneOperands &) { orderLanes(warp, mask); });
 }
 
 // Others run. A loop around it burns its fuel faster, so that a hang is seen as soon as without it.
@@ -237,6 +230,16 @@ void runNothing(Thread *, const Site *, const uint64_t *, uint64_t *) {}
 void runExit(Thread *thread, const Site *, const uint64_t *, uint64_t *) { Scheduler::exit(*thread); }
 
 } // namespace
+
+void orderLanes(Warp &warp, uint32_t mask) {
+  if (!warp.cta->grid->races)
+    return;
+  llvm::SmallVector<Thread *, 32> threads;
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    if (mask >> lane & 1)
+      threads.push_back(warp.lanes[lane]);
+  warp.cta->grid->races->meet(threads);
+}
 
 void leaveBarriers(Thread &thread) {
   BlockBarriers &barriers = *thread.cta->barriers;

@@ -66,4 +66,7 @@ struct ClusterBarrier {
   SyncClock gathering, completed;
 };
 
+/// Memory accesses of the lanes before a meeting come before theirs after it.
+void orderLanes(Warp &warp, uint32_t mask);
+
 } // namespace ptxsim

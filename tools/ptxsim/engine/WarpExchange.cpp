@@ -1,6 +1,7 @@
 // Values that the lanes of a warp exchange: shfl, vote, match, redux, elect, activemask (PTX ISA 9.0, sections 9.7.9.6
 // "shfl.sync" and 9.7.13.10 to 9.7.13.15).
 #include "check/Poison.h"
+#include "engine/Barrier.h"
 #include "engine/Rendezvous.h"
 #include "engine/SchedulerState.h"
 
@@ -115,7 +116,10 @@ void vote(Warp &warp, const Site *site, uint32_t mask, LaneOperands &lanes) {
   }
 }
 
+/// Also orders memory among the lanes, which the ISA does not promise: libcu++ elects by it, without a bar.warp.sync, the
+/// lane that arrives for all (cuda::pipeline::quit).
 void match(Warp &warp, const Site *site, uint32_t mask, LaneOperands &lanes) {
+  orderLanes(warp, mask);
   uint64_t undefined = anyShadow(warp, site, mask, lanes, 0) ? 0xffffffff : 0;
   if (payload<WarpPayload>(site).all) {
     uint64_t first = lanes.in[llvm::countr_zero(mask)][0];
